@@ -1,11 +1,9 @@
-"""Pytest's plugin (`-p tests.postgres`): a throwaway PostgreSQL and the test settings, before Django reads them."""
+"""Pytest's plugin (`-p tests.postgres`): a throwaway PostgreSQL and settings, before Django reads them."""
 
 import contextlib
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import redis

@@ -20,7 +20,7 @@ class DirectoryError(Exception):
 
 
 def default() -> Path:
-    """`data` in the checkout; for root a directory below /var/tmp, as PostgreSQL's user cannot enter a private home."""
+    """`data` in the checkout; for root below /var/tmp, as PostgreSQL's user cannot enter a private home."""
     if os.geteuid():
         return CHECKOUT / "data"
     return Path("/var/tmp") / f"partnerapp-{hashlib.sha256(str(CHECKOUT).encode()).hexdigest()[:8]}"  # noqa: S108

@@ -31,7 +31,7 @@ def demo(
 
 
 def test(data: Path, *, owner_url: str, app_url: str) -> dict[str, str]:
-    """Settings for tests, which run as the owner because they create a database; nothing listens on the ports."""
+    """Settings for tests, which create a database and so run as the owner; nothing listens on the ports."""
     return shared(data) | {
         "SECRET_KEY": "test-secret-key-that-is-long-enough-for-every-check-of-its-length",
         "DATABASE_URL": app_url,

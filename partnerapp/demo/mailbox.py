@@ -1,7 +1,7 @@
 """The demo's mail server: real SMTP on loopback that keeps each accepted message as one file.
 
-Recipients at three domains meet a mail server's moods: refused.example is refused for good, later.example for now,
-and silent.example loses the connection after the message was sent, so that nobody knows whether it arrived.
+Recipients at three domains meet a mail server's moods: refused.example is refused for good, later.example
+for now, and silent.example loses the connection after DATA, so that the sender cannot know what became of it.
 """
 
 import argparse
@@ -30,7 +30,7 @@ class Mailbox:
         self.numbers = itertools.count()
         folder.mkdir(parents=True, exist_ok=True)
 
-    async def handle_RCPT(
+    async def handle_RCPT(  # noqa: N802
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         refusal = REPLIES.get(domain(address))
@@ -38,7 +38,7 @@ class Mailbox:
             envelope.rcpt_tos.append(address)
         return refusal or "250 OK"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         if SILENT in map(domain, envelope.rcpt_tos):
             if server.transport is not None:
                 server.transport.close()

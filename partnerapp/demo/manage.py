@@ -33,7 +33,7 @@ def settings(data: directory.DataDirectory) -> Iterator[dict[str, str]]:
 
 
 def join_demo(data: directory.DataDirectory, stack: contextlib.ExitStack, app_url: str) -> bool:
-    """True when a demo runs on the directory and its database answers; False when we hold the directory's lock."""
+    """True when a demo runs there and its database answers; False when the directory's lock is ours now."""
     end = time.monotonic() + WAIT_SECONDS
     while time.monotonic() < end:
         try:

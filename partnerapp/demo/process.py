@@ -40,6 +40,7 @@ class Child:
                 stderr=subprocess.STDOUT,
                 env=environment,
                 cwd=cwd,
+                umask=0o077,
                 preexec_fn=die_with_parent(stop_signal),
                 start_new_session=True,
                 **as_user(user, group),
@@ -77,7 +78,7 @@ def as_user(user: int | None, group: int | None) -> dict[str, Any]:
 
 
 def die_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
-    """What a child runs before its program: the kernel shall send it `stop_signal` when we die (Linux only)."""
+    """What a child runs first, so that the kernel sends it `stop_signal` when we die (Linux only)."""
     if LIBC is None:
         return None
     parent, libc = os.getpid(), LIBC

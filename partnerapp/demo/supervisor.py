@@ -1,7 +1,7 @@
 """Runs the whole demo: database, sandbox, mail server, worker, beat and web server, until Ctrl-C or SIGTERM.
 
-Every process runs in a session of its own with its output in the data directory's logs. They are stopped in reverse
-order; when one ends by itself, all are stopped. Nothing here imports Django: settings need what this sets up.
+Every process runs in a session of its own, its output in the data directory's logs. They are stopped in
+reverse order; when one ends by itself, all are. Nothing here uses Django: settings need what this sets up.
 """
 
 import argparse
@@ -153,7 +153,7 @@ def servers(data: Path, port: int, ports: Mapping[str, int]) -> dict[str, list[s
     """Module and arguments of each server, in the order of their start."""
     sandbox = ["--port", str(ports["sandbox"]), "--state", str(data / "sandbox.json")]
     mailbox = ["--port", str(ports["smtp"]), "--dir", str(data / "mail")]
-    worker = ["--concurrency=2", "--without-gossip", "--without-mingle", "--loglevel=info"]
+    worker = ["--pool=threads", "--concurrency=2", "--without-gossip", "--without-mingle", "--loglevel=info"]
     beat = [f"--schedule={data / 'beat'}", "--pidfile=", "--loglevel=info"]
     web = [f"--bind=127.0.0.1:{port}", "--workers=2", "--threads=4", "--no-control-socket"]
     return {

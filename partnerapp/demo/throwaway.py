@@ -15,7 +15,7 @@ from partnerapp.demo import environment, postgres
 
 @contextlib.contextmanager
 def settings() -> Iterator[dict[str, str]]:
-    """The test environment, with a new cluster unless the caller's DATABASE_URL names one. Raises PostgresError."""
+    """The test environment, on a new cluster or the caller's DATABASE_URL. Raises PostgresError."""
     with tempfile.TemporaryDirectory(prefix="partnerapp-", ignore_cleanup_errors=True) as scratch:
         data = Path(scratch)
         data.chmod(0o711)
@@ -29,7 +29,7 @@ def settings() -> Iterator[dict[str, str]]:
 def main() -> int:
     try:
         with settings() as values:
-            return subprocess.run(sys.argv[1:], env=os.environ | values).returncode  # noqa: S603
+            return subprocess.run(sys.argv[1:], env=os.environ | values).returncode
     except postgres.PostgresError as error:
         print(error, file=sys.stderr)
     except KeyboardInterrupt:
