@@ -73,17 +73,20 @@ class DataDirectory:
             path.write_text(secrets.token_urlsafe(50))
         return path.read_text()
 
-    def ports(self, *names: str) -> dict[str, int]:
-        """A loopback port for each name: the one of last time where it is free, else a new one."""
-        path = self.path / "ports.json"
-        known: dict[str, int] = {}
-        with contextlib.suppress(OSError, ValueError):
-            known = json.loads(path.read_text())
-        taken = {
-            name: port if (port := known.get(name, 0)) and is_free(port) else free_port() for name in names
-        }
-        path.write_text(json.dumps(taken))
-        return taken
+    def known_ports(self) -> dict[str, int]:
+        """The ports of the demo that ran here last, or runs now."""
+        try:
+            ports: dict[str, int] = json.loads((self.path / "ports.json").read_text())
+        except (OSError, ValueError):
+            return {}
+        return ports
+
+    def choose_ports(self, web: int) -> dict[str, int]:
+        """Remember and return a port for every server: the known ones where they are free, else new ones."""
+        known = self.known_ports()
+        ports = {"web": web} | {name: free_port(known.get(name, 0)) for name in ("sandbox", "smtp")}
+        (self.path / "ports.json").write_text(json.dumps(ports))
+        return ports
 
     @contextlib.contextmanager
     def lock(self, holder: str) -> Iterator[None]:
@@ -128,8 +131,10 @@ def is_free(port: int) -> bool:
     return True
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses now."""
+def free_port(wanted: int = 0) -> int:
+    """The wanted port of 127.0.0.1 when it is free, else another one that is."""
+    if wanted and is_free(wanted):
+        return wanted
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

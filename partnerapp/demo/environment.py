@@ -9,9 +9,7 @@ from partnerapp.demo.directory import DataDirectory
 CLIENT_ID = "7f1b0c52-5a52-4d0e-9a55-0d6f6f9a1c01"
 
 
-def demo(
-    data: DataDirectory, *, port: int, ports: Mapping[str, int], owner_url: str, app_url: str
-) -> dict[str, str]:
+def demo(data: DataDirectory, ports: Mapping[str, int], *, owner_url: str, app_url: str) -> dict[str, str]:
     """The caller's environment with the demo's settings; REDIS_URL stays as the caller has it.
 
     The sandbox is on 127.0.0.1 and the portal on localhost, so that cookies cross sites as with Microsoft.
@@ -23,7 +21,7 @@ def demo(
             "SECRET_KEY": data.secret_key(),
             "DATABASE_URL": app_url,
             "DATABASE_OWNER_URL": owner_url,
-            "BASE_URL": f"http://localhost:{port}",
+            "BASE_URL": f"http://localhost:{ports['web']}",
             "EMAIL_URL": f"smtp://127.0.0.1:{ports['smtp']}",
             "M365_SANDBOX_URL": f"http://127.0.0.1:{ports['sandbox']}",
         }

@@ -16,6 +16,7 @@ from pathlib import Path
 from partnerapp.demo import directory, environment, postgres
 
 WAIT_SECONDS = 30.0
+DEFAULT_PORT = 8000
 USAGE = "./run manage [--data DIR] COMMAND [ARGUMENTS]"
 
 
@@ -24,12 +25,13 @@ def settings(data: directory.DataDirectory) -> Iterator[dict[str, str]]:
     """The demo's environment with a database that answers. Raises DirectoryError, PostgresError."""
     cluster = postgres.Cluster(data.path / "postgres", log=data.log("postgres"))
     owner_url, app_url = cluster.owner_url, cluster.app_url
+    ports = data.known_ports() or data.choose_ports(DEFAULT_PORT)
     with contextlib.ExitStack() as stack:
         if given := os.environ.get("DATABASE_URL"):
             owner_url, app_url = os.environ.get("DATABASE_OWNER_URL", given), given
         elif not join_demo(data, stack, app_url):
             stack.enter_context(cluster)
-        yield environment.demo(data, port=8000, ports=data.ports(), owner_url=owner_url, app_url=app_url)
+        yield environment.demo(data, ports, owner_url=owner_url, app_url=app_url)
 
 
 def join_demo(data: directory.DataDirectory, stack: contextlib.ExitStack, app_url: str) -> bool:

