@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,8 @@ RESOURCES = contextlib.ExitStack()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
+    # Without this a SIGTERM would leave the cluster's files behind.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         os.environ.update(RESOURCES.enter_context(throwaway.settings()))
     except postgres.PostgresError as error:

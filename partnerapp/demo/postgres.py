@@ -61,18 +61,19 @@ class Cluster:
     def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
         self.stop()
 
-    def start(self) -> None:
+    def start(self) -> process.Child:
         """Create what is missing, start the server and wait until it answers."""
         self.bin = programs(self.user is not None)
         own_directory(self.socket, self.user, self.group)
         if not (self.data / "PG_VERSION").exists():
             self._create()
         try:
-            self._run()
+            server = self._run()
             self._make_roles()
         except BaseException:
             self.stop()
             raise
+        return server
 
     def stop(self) -> None:
         """Fast shutdown: SIGINT rolls back what is open; a second call does nothing."""
@@ -116,16 +117,18 @@ class Cluster:
             raise PostgresError(refusal(result.stderr.decode()))
         raw.rename(self.data)
 
-    def _run(self) -> None:
+    def _run(self) -> process.Child:
         """Start the server; while another one is still going down on this directory, start it again."""
         end = time.monotonic() + START_SECONDS
-        while not self._came_up(end):
+        while not self._came_up(server := self._spawn(), end):
+            server.stop()
             why = refusal(self.log.read_text(errors="replace"))
             if time.monotonic() > end or not re.search(STILL_THERE, why):
                 raise PostgresError(f"{why}: see {self.log}.")
             time.sleep(0.2)
+        return server
 
-    def _came_up(self, end: float) -> bool:
+    def _spawn(self) -> process.Child:
         forget_dead_server(self.data)
         options = THROWAWAY if self.throwaway else []
         self.server = process.Child(
@@ -137,11 +140,13 @@ class Cluster:
             group=self.group,
             stop_signal=signal.SIGINT,
         )
-        while not self.server.ended() and time.monotonic() < end:
+        return self.server
+
+    def _came_up(self, server: process.Child, end: float) -> bool:
+        while not server.ended() and time.monotonic() < end:
             if answers(self.superuser_url):
                 return True
             time.sleep(0.03)
-        self.server.stop()
         return False
 
     @property

@@ -116,9 +116,12 @@ def database(stage: Stage) -> Iterator[tuple[str, str]]:
     if given := os.environ.get("DATABASE_URL"):
         yield os.environ.get("DATABASE_OWNER_URL", given), given
         return
-    with postgres.Cluster(stage.data.path / "postgres", log=stage.data.log("postgres")) as cluster:
-        stage.running["postgres"] = cluster.server
+    cluster = postgres.Cluster(stage.data.path / "postgres", log=stage.data.log("postgres"))
+    stage.running["postgres"] = cluster.start()
+    try:
         yield cluster.owner_url, cluster.app_url
+    finally:
+        cluster.stop()
 
 
 def perform(stage: Stage, port: int) -> None:

@@ -4,6 +4,7 @@
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ def settings() -> Iterator[dict[str, str]]:
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with settings() as values:
             return subprocess.run(sys.argv[1:], env=os.environ | values).returncode

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -70,7 +71,7 @@ def test_a_child_dies_with_its_parent_after_kill_9(tmp_path: Path):
         "print(child.pid, flush=True); time.sleep(60)"
     )
     environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
-    command = [os.sys.executable, "-c", program]
+    command = [sys.executable, "-c", program]
     with subprocess.Popen(
         command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
     ) as parent:
