@@ -1,4 +1,4 @@
-"""The portal as an application registered with Microsoft: its credential, its msal clients, its app-only tokens."""
+"""The portal as an application at Microsoft: its credential, its msal clients, its app-only tokens."""
 
 import base64
 import json
@@ -55,7 +55,10 @@ def signin_application(authority: str) -> msal.ConfidentialClientApplication:
 
 
 def application(authority: str, http: requests.Session, **options: Any) -> msal.ConfidentialClientApplication:
-    """A new client with its own caches. Raises ConsentRefused (no such tenant), Unavailable or UnexpectedAnswer."""
+    """A new client with its own caches.
+
+    Raises ConsentRefused (no such tenant), Unavailable or UnexpectedAnswer.
+    """
     try:
         made = msal.ConfidentialClientApplication(
             settings.M365_CLIENT_ID,
@@ -93,7 +96,8 @@ def credential() -> str | Mapping[str, str]:
 def app_token(tid: str) -> str:
     """A new app-only token for Graph in the tenant `tid`, with at least one permission in it.
 
-    Each call has its own msal client: msal repeats a refusal for 60 s and a token without permissions for an hour.
+    Each call has its own msal client, since msal repeats a refusal for 60 s and a token without permissions
+    for an hour.
     Raises NotYet, ConsentRefused, CredentialsExpired or Unavailable.
     """
     http, answers = recording_session()

@@ -1,4 +1,7 @@
-"""Admin consent: where to ask for it, and the proof that it was given. What the browser brings back proves nothing."""
+"""Admin consent: where to ask for it, and the proof that it was given.
+
+What the browser brings back proves nothing.
+"""
 
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
@@ -42,7 +45,7 @@ def url(tid: str, state: str, redirect_uri: str) -> str:
 
 
 def prove(tid: str) -> Profile:
-    """Prove that the tenant `tid` consented: a token with permissions, and its own organization says the same tid.
+    """Prove that the tenant `tid` consented: a token with permissions whose organization has this very id.
 
     Raises NotYet (ask again later), ConsentRefused, CredentialsExpired, MissingPermission or Unavailable.
     """
@@ -62,7 +65,10 @@ def profile(tid: str, found: dict) -> Profile:
 
 
 def check_permissions(tid: str) -> None:
-    """Try each permission by using it. Raises MissingPermission for the first that is missing, or as `prove` does."""
+    """Try each permission by using it.
+
+    Raises MissingPermission for the first that is missing, or as `prove` does.
+    """
     tid = str(tid).lower()
     client = Client(tid, token=app_token(tid))
     client.licences()

@@ -1,4 +1,7 @@
-"""What can go wrong with Microsoft 365, in words for people: what happened and why (`cause`), what to do (`remedy`)."""
+"""What can go wrong with Microsoft 365, in words for people.
+
+`cause`: what happened and why; `remedy`: what to do.
+"""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -22,7 +25,7 @@ class Microsoft365Error(Exception):
 
 
 class UnexpectedAnswer(Microsoft365Error):
-    """Microsoft's answer makes no sense or is not safe to follow (another host, an endless list, a redirect)."""
+    """Microsoft's answer makes no sense or is unsafe to follow (another host, an endless list, a redirect)."""
 
     code = "unexpected_answer"
 
@@ -48,7 +51,8 @@ class NotYet(Microsoft365Error):
         "Microsoft does not show the consent yet. It can take some minutes until it is known everywhere."
     )
     remedy = _(
-        "Nothing to do: the portal looks again by itself. If an administrator has not accepted yet, ask one to."
+        "Nothing to do: the portal looks again by itself. "
+        "If an administrator has not accepted yet, ask one to accept."
     )
 
 
@@ -58,7 +62,8 @@ class ConsentRefused(Microsoft365Error):
     code = "consent_refused"
     cause = _("Your Microsoft 365 tenant does not let this application in.")
     remedy = _(
-        "Ask a Global Administrator to enable the application under Enterprise applications and to accept again."
+        "Ask a Global Administrator to enable the application under Enterprise applications "
+        "and to accept the permissions again."
     )
 
 
@@ -110,7 +115,7 @@ class Unavailable(Microsoft365Error):
 
 
 class Throttled(Unavailable):
-    """Microsoft Graph asks for a longer wait than a worker should sleep: go on after `retry_after` seconds."""
+    """Graph asks for a longer wait than a worker should sleep: go on after `retry_after` seconds."""
 
     code = "throttled"
     cause = _("Microsoft 365 is busy and asked the portal to wait.")

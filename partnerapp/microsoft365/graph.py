@@ -1,4 +1,4 @@
-"""A small client of Microsoft Graph: four GETs, with patience, and with distrust of where the next page is."""
+"""A small client of Microsoft Graph: four GETs, with patience, and distrust of where the next page is."""
 
 import random
 import time
@@ -30,7 +30,10 @@ PATIENCE = 30  # seconds that one request may sleep in all; more is handed back 
 
 @dataclass(frozen=True)
 class Licence:
-    """One product that the tenant subscribed to. `enabled` are the units bought, `consumed` those assigned."""
+    """One product that the tenant subscribed to.
+
+    `enabled` are the units bought, `consumed` those assigned.
+    """
 
     sku_id: str
     part_number: str
@@ -80,9 +83,9 @@ class Client:
         return self.json(f"{API}users?$select=id&$top=1", USERS_PERMISSION)["value"]
 
     def user_pages(self, next_link: str | None = None) -> Iterator[Page]:
-        """All users (id, accountEnabled, assignedLicenses) from the start or from a kept link, one request per page.
+        """All users (id, accountEnabled, assignedLicenses), from the start or from a kept link.
 
-        Raises PageExpired if the kept link is too old.
+        One request per page. Raises PageExpired if the kept link is too old.
         """
         link: str | None = next_link or USERS
         seen = set()
@@ -123,7 +126,7 @@ class Client:
         return answer
 
     def patiently(self, url: str, headers: dict[str, str]) -> requests.Response:
-        """Ask until the answer is final; wait as long as told, else longer each time, but 30 s at most in all."""
+        """Ask until the answer is final; wait as told, else longer each time, but 30 s at most in all."""
         slept, attempt = 0.0, 0
         while True:
             answer = self.once(url, headers)

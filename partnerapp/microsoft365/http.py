@@ -26,7 +26,7 @@ class TimeoutAdapter(HTTPAdapter):
 
 
 def session() -> requests.Session:
-    """A session with timeouts; it goes to the sandbox instead of Microsoft's two hosts if M365_SANDBOX_URL is set."""
+    """A session with timeouts; with M365_SANDBOX_URL set it reaches the sandbox instead of Microsoft."""
     made = requests.Session()
     made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # shared by threads and by tenants
     made.mount("https://", TimeoutAdapter())

@@ -1,4 +1,7 @@
-"""Validation of ID tokens. It is ours to do: msal checks state and nonce, but no signature, audience, issuer or time."""
+"""Validation of ID tokens.
+
+It is ours to do: msal checks state and nonce, but no signature, audience, issuer or time.
+"""
 
 import re
 import threading
@@ -31,7 +34,7 @@ UNCHECKED_BY_PYJWT = {
 def verify(raw: str, nonce: str, at: datetime) -> dict[str, Any]:
     """The claims of a valid ID token of an organization's account, judged at the UTC instant `at` (± 300 s).
 
-    `nonce` is the value that went to Microsoft. Raises SigninFailed, with a code that says which check failed.
+    `nonce` is the value that went to Microsoft. Raises SigninFailed, whose code says which check failed.
     """
     key = signing_key(raw)
     claims = signed_claims(raw, key)
@@ -107,7 +110,7 @@ def foreign(code: str) -> SigninFailed:
 
 
 class SigningKeys:
-    """Microsoft's public keys by id, kept for 24 h, and fetched again for an unknown id, but not without limit."""
+    """Microsoft's public keys by id, kept for 24 h, fetched again for an unknown id, but not without limit."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()

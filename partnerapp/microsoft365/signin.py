@@ -33,7 +33,7 @@ class FlowLike(Protocol):
 
 @dataclass(frozen=True)
 class Flow:
-    """One attempt to sign in. `url` is where to send the browser; `tid` is the authority's tenant, None: any."""
+    """One attempt to sign in. `url`: where to send the browser; `tid`: the authority's tenant, None: any."""
 
     url: str
     state: str
@@ -54,7 +54,10 @@ class Identity:
 
 
 def begin(redirect_uri: str, tid: str | None = None) -> Flow:
-    """Prepare a sign-in, at the tenant `tid` if it is known. Raises SigninFailed if Microsoft cannot be reached."""
+    """Prepare a sign-in, at the tenant `tid` if it is known.
+
+    Raises SigninFailed if Microsoft cannot be reached.
+    """
     tid = str(tid).lower() if tid else None
     started = client(tid).initiate_auth_code_flow(
         scopes=[], redirect_uri=redirect_uri, response_mode="form_post", prompt="select_account"

@@ -4,6 +4,7 @@ import argparse
 import logging
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -36,11 +37,8 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    with server:
-        try:
-            server.serve_forever()
-        except KeyboardInterrupt:
-            pass
+    with server, suppress(KeyboardInterrupt):
+        server.serve_forever()
     return 0
 
 

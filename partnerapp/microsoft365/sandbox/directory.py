@@ -1,4 +1,4 @@
-"""The tenants and people of the sandbox. Their ids are the same everywhere and always: they come from their names."""
+"""The tenants and people of the sandbox. Their ids come from their names, so they are always the same."""
 
 import uuid
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class Tenant:
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody in the account picker. `email` is only what the ID token says; it may well be somebody else's."""
+    """Somebody in the account picker. `email` is what the ID token says; it may well be somebody else's."""
 
     name: str
     tenant: Tenant
@@ -131,7 +131,7 @@ EVE = Person(
 )
 
 PEOPLE = (
-    ALICE, VICTOR, MALLORY, BOB, CHARLIE, TINA, WILL, LUCY, THEO, ADA, ADAM, PAULA, FIONA, WANDA, WALTER, ANTON, CORA,
-    DANA, RITA, MARGIE, HUGO, PAT, GUEST, EVE,
+    ALICE, VICTOR, MALLORY, BOB, CHARLIE, TINA, WILL, LUCY, THEO, ADA, ADAM, PAULA, FIONA, WANDA, WALTER, ANTON,
+    CORA, DANA, RITA, MARGIE, HUGO, PAT, GUEST, EVE,
 )  # fmt: skip
 OTHERS = (PAT, GUEST, EVE)

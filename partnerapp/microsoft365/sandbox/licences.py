@@ -1,4 +1,4 @@
-"""The users of a tenant and their licences, computed when asked for: user number i of a tenant is always the same."""
+"""The users of a tenant and their licences, computed when asked for: user number i is always the same."""
 
 from typing import Any
 

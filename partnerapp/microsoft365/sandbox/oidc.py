@@ -29,7 +29,7 @@ def discovery(world: World, request: Request, tenant: str) -> Response:
     return data(
         {
             "issuer": issuer,
-            "authorization_endpoint": f"{request.base}/{tenant}/oauth2/v2.0/authorize",  # the browser's; the rest is ours
+            "authorization_endpoint": f"{request.base}/{tenant}/oauth2/v2.0/authorize",  # for the browser
             "token_endpoint": f"{LOGIN}/{tenant}/oauth2/v2.0/token",
             "jwks_uri": f"{LOGIN}/{tenant}/discovery/v2.0/keys",
             "response_modes_supported": ["form_post"],
@@ -49,7 +49,7 @@ def instance(world: World, request: Request) -> Response:
     )
 
 
-# The browser ------------------------------------------------------------------------------------------------------------
+# The browser ------------------------------------------------------------------------------------------------
 def choose_account(world: World, request: Request, tenant: str) -> Response:
     wrong = wrong_request(world, request.query, tenant)
     return html(wrong, 400) if wrong else html(pages.picker(world, request.query, world.tenant(tenant)))
@@ -89,7 +89,7 @@ def back(asked: dict[str, str], **values: str) -> Response:
     return html(pages.form_post(asked["redirect_uri"], values | {"state": asked["state"]}))
 
 
-# Tokens -----------------------------------------------------------------------------------------------------------------
+# Tokens -----------------------------------------------------------------------------------------------------
 def token(world: World, request: Request, tenant: str) -> Response:
     fault = world.fault(world.token_faults)
     if fault:
@@ -106,7 +106,7 @@ def token(world: World, request: Request, tenant: str) -> Response:
 
 
 def wrong_client(world: World, form: dict[str, str], tenant: str) -> tuple[int, str]:
-    """Why the application's secret or certificate is refused, as AADSTS number and words; (0, "") if it is fine."""
+    """Why the secret or certificate is refused, as AADSTS number and words; (0, "") if it is fine."""
     if world.secret_expired:
         return 7000222, "The provided client secret keys are expired."
     if "client_assertion" in form:

@@ -31,7 +31,7 @@ def page(title: str, body: str) -> str:
 <link rel="stylesheet" href="/_sandbox/style.css">
 </head>
 <body>
-<header><strong>Microsoft 365 sandbox</strong> <span>A stand-in for demo and tests. This is not Microsoft.</span></header>
+<header><strong>Microsoft 365 sandbox</strong> A stand-in for demo and tests. This is not Microsoft.</header>
 <main>
 <h1>{escape(title)}</h1>
 {body}
@@ -56,7 +56,7 @@ def asset(world: World, request: Request, name: str) -> Response:
     return Response((ASSETS / name).read_bytes(), headers={"Content-Type": TYPES[name]})
 
 
-# Signing in -------------------------------------------------------------------------------------------------------------
+# Signing in -------------------------------------------------------------------------------------------------
 def picker(world: World, asked: dict[str, str], tenant: Tenant | None) -> str:
     """All people by tenant, those of the tenant that is asked for first."""
     wanted = asked.get("filter", "")
@@ -73,7 +73,8 @@ CANCEL = '<p class="actions"><button name="account" value="" class="quiet">Cance
 def filter_form(asked: dict[str, str], wanted: str) -> str:
     return f"""<form method="get" role="search" class="filter">{hidden(asked, without=["filter"])}
 <label for="filter">Filter by name or tenant</label>
-<input id="filter" name="filter" type="search" value="{escape(wanted)}"><button class="quiet">Filter</button></form>"""
+<input id="filter" name="filter" type="search" value="{escape(wanted)}">
+<button class="quiet">Filter</button></form>"""
 
 
 def grouped(world: World, first: Tenant | None) -> list[tuple[str, list[Person]]]:
@@ -103,8 +104,8 @@ def group(name: str, people: list[Person]) -> str:
 
 
 def account(person: Person) -> str:
-    return f"""<button name="account" value="{person.oid}" class="account"><strong>{escape(person.name)}</strong>
-<span>{escape(person.username)}</span><small>{escape(person.may)}</small></button>"""
+    return f"""<button name="account" value="{person.oid}" class="account">
+<strong>{escape(person.name)}</strong><span>{escape(person.username)}</span><small>{escape(person.may)}</small></button>"""
 
 
 def form_post(url: str, values: dict[str, str]) -> str:
@@ -114,7 +115,7 @@ def form_post(url: str, values: dict[str, str]) -> str:
     return page("Back to the portal", form + '<script src="/_sandbox/submit.js"></script>')
 
 
-# Consent ----------------------------------------------------------------------------------------------------------------
+# Consent ----------------------------------------------------------------------------------------------------
 def consent_accounts(world: World, asked: dict[str, str], tenant: Tenant) -> str:
     people = group(tenant.name, list(world.members(tenant.tid)))
     return page(
@@ -129,7 +130,7 @@ def consent(asked: dict[str, str], person: Person, withheld: str) -> str:
         "Permissions requested",
         f"""<p>For the whole of <strong>{escape(person.tenant.name)}</strong>, by {escape(person.name)}:</p>
 <ul class="permissions">{permissions}</ul>
-<form method="post">{hidden(asked, without=["account"])}<input type="hidden" name="account" value="{person.oid}">
+<form method="post">{hidden(asked | {"account": person.oid})}
 {withheld_note(withheld)}
 <p class="actions"><button name="answer" value="accept" class="main">Accept</button>
 <button name="answer" value="cancel" class="quiet">Cancel</button></p></form>{another(asked)}""",
@@ -139,32 +140,33 @@ def consent(asked: dict[str, str], person: Person, withheld: str) -> str:
 def withheld_note(withheld: str) -> str:
     if not withheld:
         return ""
-    return f"""<p class="note">This tenant is set up to withhold {escape(withheld)}, so that the portal has something to
-explain. <button name="answer" value="accept_all" class="quiet">Accept and grant {escape(withheld)} too</button></p>"""
+    return f"""<p class="note">This tenant is set up to withhold {escape(withheld)}, so that the portal
+has something to explain.
+<button name="answer" value="accept_all" class="quiet">Accept and grant {escape(withheld)} too</button></p>"""
 
 
 def need_admin(asked: dict[str, str], person: Person) -> str:
     return page(
         "Need admin approval",
-        f"""<p>{escape(person.name)} is not an administrator of {escape(person.tenant.name)}. Only an administrator can
-grant these permissions.</p>{another(asked)}
-<form method="post">{hidden(asked, without=["account"])}<input type="hidden" name="account" value="{person.oid}">
-<p class="actions"><button name="answer" value="accept" class="quiet">Return to the portal without consent</button></p>
-</form>""",
+        f"""<p>{escape(person.name)} is not an administrator of {escape(person.tenant.name)}. Only an
+administrator can grant these permissions.</p>{another(asked)}
+<form method="post">{hidden(asked | {"account": person.oid})}
+<p class="actions"><button name="answer" value="accept" class="quiet">Return without consent</button></p></form>""",
     )
 
 
 def another(asked: dict[str, str]) -> str:
     return f"""<form method="get">{hidden(asked, without=["account"])}
-<p class="actions"><button name="account" value="other" class="link">Use another account</button></p></form>"""
+<p class="actions"><button name="account" value="other" class="link">Use another account</button></p>
+</form>"""
 
 
-# Home -------------------------------------------------------------------------------------------------------------------
+# Home -------------------------------------------------------------------------------------------------------
 def home(world: World) -> str:
     rows = "".join(row(world, tenant) for tenant in world.tenants.values() if not tenant.listed_last)
     return page(
         "Tenants",
-        f"""<p>What the portal can find here. More can be set with the JSON interface at <code>/_sandbox/</code>.</p>
+        f"""<p>What the portal can find here. More can be set with JSON at <code>/_sandbox/</code>.</p>
 <table><thead><tr><th>Tenant</th><th class="number">Users</th><th>Consent</th><th>Change</th></tr></thead>
 <tbody>{rows}</tbody></table>""",
     )
@@ -180,5 +182,6 @@ def row(world: World, tenant: Tenant) -> str:
 
 
 def press(tenant: Tenant, do: str, label: str) -> str:
-    return f"""<form method="post"><input type="hidden" name="tenant" value="{tenant.tid}">
-<button name="do" value="{do}" class="quiet" aria-label="{escape(label)}: {escape(tenant.name)}">{escape(label)}</button></form>"""
+    whose = f'aria-label="{escape(label)}: {escape(tenant.name)}"'
+    button = f'<button name="do" value="{do}" class="quiet" {whose}>{escape(label)}</button>'
+    return f'<form method="post">{hidden({"tenant": tenant.tid})}{button}</form>'

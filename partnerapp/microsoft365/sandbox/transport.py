@@ -1,4 +1,4 @@
-"""How the portal's requests to Microsoft reach the sandbox: over HTTP, or in-process when a test installed it."""
+"""How requests to Microsoft reach the sandbox: over HTTP, or in-process when a test installed it."""
 
 import io
 from collections.abc import Callable, Iterable, Iterator
@@ -19,7 +19,7 @@ def adapter(url: str) -> BaseAdapter:
 
 
 def use(app: WSGIApp) -> AbstractContextManager[None]:
-    """From now on answer in-process by `app`, also on sessions that exist already; in `with`, until its end."""
+    """From now on answer in-process by `app`, on existing sessions too; in `with`, until its end."""
     before = installed[:]
     install([app])
     return restoring(before)

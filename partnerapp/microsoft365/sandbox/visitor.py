@@ -30,7 +30,10 @@ def sign_in(app: WSGIApp, url: str, person: Person | None) -> dict[str, str]:
 
 
 def consent(app: WSGIApp, url: str, person: Person, answer: str = "accept") -> str:
-    """Answer (`accept`, `accept_all`, `cancel`) as `person`. Returns the address to which the browser is sent."""
+    """Answer (`accept`, `accept_all`, `cancel`) as `person`.
+
+    Returns the address to which the browser is sent.
+    """
     return press(app, url, account=person.oid, answer=answer).headers["Location"]
 
 

@@ -1,4 +1,4 @@
-"""Everything about the sandbox that can change while it runs: consents, settings of tenants, faults, keys, the clock."""
+"""All of the sandbox that can change while it runs: consents, settings of tenants, faults, keys, clock."""
 
 import json
 import os
@@ -21,7 +21,7 @@ TENANT_SETTINGS = {"users", "propagation", "page_delay", "withheld"} | set(DEFAU
 
 @dataclass
 class Faults:
-    """The next `count` requests are answered with `status` and, if it is not None, `retry_after` as a header."""
+    """The next `count` requests get `status` and, if it is not None, the header `retry_after`."""
 
     count: int = 0
     status: int = 429
@@ -61,7 +61,7 @@ class World:
         """The sandbox's time: seconds since 1970, real unless the clock is skewed."""
         return self.clock() + self.skew
 
-    # Tenants and people ---------------------------------------------------------------------------------------------
+    # Tenants and people -------------------------------------------------------------------------------------
     def setting(self, tenant: Tenant, name: str) -> Any:
         changed = self.settings.get(tenant.tid, {})
         return changed[name] if name in changed else getattr(tenant, name, DEFAULTS.get(name))
@@ -76,7 +76,7 @@ class World:
     def members(self, tid: str) -> Iterator[Person]:
         return (person for person in self.people if person.tenant.tid == tid)
 
-    # Consent --------------------------------------------------------------------------------------------------------
+    # Consent ------------------------------------------------------------------------------------------------
     def grant(self, tenant: Tenant) -> None:
         with self.lock:
             self.consents[tenant.tid] = self.clock()
@@ -103,7 +103,7 @@ class World:
     def permissions(self, tenant: Tenant) -> list[str]:
         return [role for role in ROLES if role != self.setting(tenant, "withheld")]
 
-    # Faults and keys ------------------------------------------------------------------------------------------------
+    # Faults and keys ----------------------------------------------------------------------------------------
     def fault(self, faults: Faults) -> Faults | None:
         """The fault with which to answer this request, if any is left."""
         with self.lock:
@@ -115,11 +115,11 @@ class World:
         return self.keys[-1]
 
     def roll_over(self) -> None:
-        """A new signing key; the old one is no longer published, but access tokens signed by it still work."""
+        """A new signing key; the old one is unpublished, but access tokens signed by it still work."""
         self.keys.append(Key.generate())
         self.save()
 
-    # Keeping --------------------------------------------------------------------------------------------------------
+    # Keeping ------------------------------------------------------------------------------------------------
     def save(self) -> None:
         """Write the lasting part, atomically, readable by the owner only: it has private keys in it."""
         if not self.path:
