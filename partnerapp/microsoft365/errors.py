@@ -25,7 +25,7 @@ class Microsoft365Error(Exception):
 
 
 class UnexpectedAnswer(Microsoft365Error):
-    """Microsoft's answer makes no sense or is unsafe to follow (another host, an endless list, a redirect)."""
+    """Microsoft's answer makes no sense or is unsafe to follow (other host, endless list, redirect)."""
 
     code = "unexpected_answer"
 

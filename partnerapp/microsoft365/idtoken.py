@@ -110,7 +110,7 @@ def foreign(code: str) -> SigninFailed:
 
 
 class SigningKeys:
-    """Microsoft's public keys by id, kept for 24 h, fetched again for an unknown id, but not without limit."""
+    """Microsoft's public keys by id, kept for 24 h; fetched again for an unknown id, with a limit."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()

@@ -10,7 +10,7 @@ from partnerapp.microsoft365.sandbox.world import World
 
 
 def ask(world: World, request: Request, tenant: str) -> Response:
-    """The page for the one who is signed in, or, as for `account=other`, the tenant's people to choose from."""
+    """The page for the one who is signed in; for nobody and `account=other` the tenant's people."""
     asked, found = request.query, world.tenant(tenant)
     wrong = wrong_request(asked, found)
     if wrong or found is None:

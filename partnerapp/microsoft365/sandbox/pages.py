@@ -151,7 +151,8 @@ def need_admin(asked: dict[str, str], person: Person) -> str:
         f"""<p>{escape(person.name)} is not an administrator of {escape(person.tenant.name)}. Only an
 administrator can grant these permissions.</p>{another(asked)}
 <form method="post">{hidden(asked | {"account": person.oid})}
-<p class="actions"><button name="answer" value="accept" class="quiet">Return without consent</button></p></form>""",
+<p class="actions"><button name="answer" value="accept" class="quiet">Return without consent</button></p>
+</form>""",
     )
 
 
