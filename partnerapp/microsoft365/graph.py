@@ -143,7 +143,7 @@ class Client:
         request_id = str(uuid.uuid4())
         sent = headers | {"Authorization": f"Bearer {self.fresh_token()}", "client-request-id": request_id}
         try:
-            answer = self.http.get(url, headers=sent, allow_redirects=False)
+            answer = self.http.get(url, headers=sent)
         except requests.RequestException as failure:
             logger.warning(
                 "Graph %s: %s, client-request-id %s", path(url), type(failure).__name__, request_id

@@ -25,9 +25,16 @@ class TimeoutAdapter(HTTPAdapter):
         return super().send(request, **options)
 
 
+class Session(requests.Session):
+    """Follows no redirects: they would carry our secret or a token to another place."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 def session() -> requests.Session:
     """A session with timeouts; with M365_SANDBOX_URL set it reaches the sandbox instead of Microsoft."""
-    made = requests.Session()
+    made = Session()
     made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # shared by threads and by tenants
     made.mount("https://", TimeoutAdapter())
     if settings.M365_SANDBOX_URL:
