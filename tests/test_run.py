@@ -54,9 +54,7 @@ def test_no_python_names_the_package(tmp_path: Path):
     shim.write_text("#!/bin/sh\nexit 127\n")
     shim.chmod(0o755)
     shutil.copy(CHECKOUT / "run", tmp_path)
-    result = subprocess.run(
-        [tmp_path / "run", "demo"], env={"PATH": str(tmp_path)}, capture_output=True, text=True
-    )
+    result = subprocess.run([tmp_path / "run", "demo"], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
     assert_refused(result, "apt install python3-venv")
 
 
