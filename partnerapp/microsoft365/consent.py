@@ -4,6 +4,7 @@ What the browser brings back proves nothing.
 """
 
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
@@ -56,7 +57,7 @@ def prove(tid: str) -> Profile:
     return profile(tid, found)
 
 
-def profile(tid: str, found: dict) -> Profile:
+def profile(tid: str, found: dict[str, Any]) -> Profile:
     domains = found.get("verifiedDomains") or []
     default = next((domain.get("name", "") for domain in domains if domain.get("isDefault")), "")
     return Profile(

@@ -80,7 +80,8 @@ class Client:
 
     def one_user(self) -> list[dict[str, Any]]:
         """At most one user: enough to know whether users may be read."""
-        return self.json(f"{API}users?$select=id&$top=1", USERS_PERMISSION)["value"]
+        found: list[dict[str, Any]] = self.json(f"{API}users?$select=id&$top=1", USERS_PERMISSION)["value"]
+        return found
 
     def user_pages(self, next_link: str | None = None) -> Iterator[Page]:
         """All users (id, accountEnabled, assignedLicenses), from the start or from a kept link.

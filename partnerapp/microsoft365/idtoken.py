@@ -89,13 +89,15 @@ def check_tenant(claims: dict[str, Any], key: dict[str, Any]) -> None:
 
 
 def check_time(claims: dict[str, Any], at: float) -> None:
-    starts, ends = claims.get("nbf"), claims.get("exp")
-    check(isinstance(starts, int | float) and isinstance(ends, int | float), "malformed")
-    if not starts - LEEWAY <= at:
+    try:
+        starts, ends = float(claims["nbf"]), float(claims["exp"])
+    except (KeyError, TypeError, ValueError):
+        raise foreign("malformed") from None
+    if at < starts - LEEWAY:
         raise SigninFailed(
             _("Microsoft's answer is not valid yet: the clocks differ too much."), "not_yet_valid"
         )
-    if not at < ends + LEEWAY:
+    if at >= ends + LEEWAY:
         raise SigninFailed(_("This sign-in has expired."), "expired")
 
 

@@ -121,9 +121,8 @@ def wrong_assertion(form: dict[str, str], tenant: str) -> tuple[int, str]:
         header = jwt.get_unverified_header(raw)
         certificate = x509.load_der_x509_certificate(base64.b64decode(header["x5c"][0]))
         thumbprint = encode(hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest())
-        claims = jwt.decode(
-            raw, certificate.public_key(), ["PS256"], audience=f"{LOGIN}/{tenant}/oauth2/v2.0/token"
-        )
+        audience = f"{LOGIN}/{tenant}/oauth2/v2.0/token"
+        claims = jwt.decode(raw, certificate.public_key(), ["PS256"], audience=audience)  # type: ignore[arg-type]
     except (jwt.PyJWTError, ValueError, KeyError, IndexError) as failure:
         return 700027, f"The certificate's assertion is wrong: {type(failure).__name__}."
     right = (
