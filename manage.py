@@ -4,7 +4,10 @@
 import os
 import sys
 
-OWNER_COMMANDS = {"migrate", "seed_demo"}  # they change tables or empty them: DATABASE_OWNER_URL, if there is one
+OWNER_COMMANDS = {
+    "migrate",
+    "seed_demo",
+}  # they change tables or empty them: DATABASE_OWNER_URL, if there is one
 
 
 def main() -> None:

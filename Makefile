@@ -1,0 +1,3 @@
+.PHONY: demo test check lock faults
+demo test check lock faults:
+	@./run $@

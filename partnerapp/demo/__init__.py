@@ -1,0 +1,1 @@
+"""The demo: an embedded PostgreSQL, a mail server, and a supervisor that runs the whole portal."""
