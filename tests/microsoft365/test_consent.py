@@ -82,7 +82,7 @@ def test_neither_a_non_administrator_nor_a_stranger_can_accept(sandbox, person):
 def test_a_missing_permission_is_named_and_can_be_mended(sandbox, world):
     came_back(sandbox, PAULA)
     assert consent.prove(PROSEWARE.tid).name == "Proseware"
-    with pytest.raises(MissingPermission, match="User.Read.All was not granted") as caught:
+    with pytest.raises(MissingPermission, match=r"User\.Read\.All was not granted") as caught:
         consent.check_permissions(PROSEWARE.tid)
     assert caught.value.name == "User.Read.All"
     apply(world, {"tenants": {"Proseware": {"withheld": ""}}})
