@@ -41,7 +41,7 @@ BY_ERROR: dict[str, type[Microsoft365Error]] = {
 }
 
 
-class NoTokens(msal.TokenCache):  # type: ignore[misc]
+class NoTokens(msal.TokenCache):
     """Keeps nothing: a long-lived sign-in client would collect the tokens of everybody who signs in."""
 
     def add(self, event: Any, now: Any = None) -> None:

@@ -3,17 +3,19 @@
 What the browser brings back proves nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 
 from partnerapp.microsoft365.application import app_token, signin_application
-from partnerapp.microsoft365.errors import ConsentRefused
+from partnerapp.microsoft365.errors import ConsentRefused, ConsentRevoked, NotYet
 from partnerapp.microsoft365.graph import LICENCES_PERMISSION, USERS_PERMISSION, Client
 from partnerapp.microsoft365.http import GRAPH
 
+Found = TypeVar("Found")
 PERMISSIONS = (LICENCES_PERMISSION, USERS_PERMISSION)
 __all__ = ["PERMISSIONS", "Profile", "app_token", "check_permissions", "prove", "url"]
 
@@ -51,7 +53,7 @@ def prove(tid: str) -> Profile:
     Raises NotYet (ask again later), ConsentRefused, CredentialsExpired, MissingPermission or Unavailable.
     """
     tid = str(tid).lower()
-    found = Client(tid, token=app_token(tid)).organization()
+    found = visible(Client(tid, token=app_token(tid)).organization)
     if str(found.get("id", "")).lower() != tid:
         raise ConsentRefused("another tenant answered")
     return profile(tid, found)
@@ -72,5 +74,13 @@ def check_permissions(tid: str) -> None:
     """
     tid = str(tid).lower()
     client = Client(tid, token=app_token(tid))
-    client.licences()
-    client.one_user()
+    visible(client.licences)
+    visible(client.one_user)
+
+
+def visible(ask: Callable[[], Found]) -> Found:
+    """Right after consent a refused token means that Graph does not know of it yet, not that it is gone."""
+    try:
+        return ask()
+    except ConsentRevoked as failure:
+        raise NotYet(failure.detail) from failure

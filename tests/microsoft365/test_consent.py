@@ -108,6 +108,14 @@ def test_propagation_first_without_principal_then_without_roles(sandbox, world):
     assert consent.prove(ADATUM.tid).name == "Adatum"
 
 
+def test_graph_may_know_of_the_consent_later_than_the_token_endpoint(sandbox, world):
+    for ask in (consent.prove, consent.check_permissions):
+        apply(world, {"graph_faults": {"count": 2, "status": 401}})
+        with pytest.raises(NotYet):
+            ask(CONTOSO.tid)
+        assert ask(CONTOSO.tid) or ask is consent.check_permissions
+
+
 def test_propagation_by_time(sandbox, world, monkeypatch):
     apply(world, {"tenants": {"Adatum": {"consented": True, "propagation": 20}}})
     start = world.consents[ADATUM.tid]

@@ -207,7 +207,7 @@ def test_without_a_sandbox_url_nothing_of_it_is_mounted(monkeypatch):
 
 
 def test_over_http_only_the_host_changes(sandbox, monkeypatch):
-    sent = {}
+    sent: dict[str, object] = {}
 
     def send(self, request, **options):
         sent.update(options, url=request.url)
