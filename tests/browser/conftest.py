@@ -50,9 +50,9 @@ def wait_for(url: str, process: subprocess.Popen, seconds: float = 60) -> None:
     while time.monotonic() < until:
         assert process.poll() is None, process.stdout.read().decode()
         try:
-            if requests.get(f"{url}/healthz", timeout=1).ok:
+            if requests.get(f"{url}/healthz", timeout=5).ok:
                 return
-        except requests.ConnectionError:
+        except requests.RequestException:
             time.sleep(0.2)
     pytest.fail(f"the demo was not ready within {seconds} s")
 
