@@ -114,6 +114,10 @@
     if (drawer() && (detail.target.id === "drawer" || detail.target === drawer())) open(drawer());
     else if (focusWasInside && document.activeElement === document.body) find("#main").focus({ preventScroll: true });
   });
+  on("htmx:oobBeforeSwap", ({ detail }) => {  // a checkbox pressed while the answer was on its way
+    const [box, twin] = [detail.target, detail.fragment].map((root) => find("input[name=id]", root));
+    if (box && twin) twin.checked = box.checked;
+  });
   on("htmx:responseError htmx:sendError", ({ detail }) => { if (!polls(detail)) toast({ text: find("#toasts").dataset.failure, level: "error" }); });
   on("toast", ({ detail }) => toast(detail));
   on("organizations-changed", () => drawer()?.close());
