@@ -79,6 +79,6 @@ def sign_in(demo):
         page.goto(f"{demo}/")
         page.get_by_role("button", name="Sign in with Microsoft").click()
         page.get_by_role("button", name=name).first.click()
-        page.get_by_role("button", name=name).wait_for()
+        page.wait_for_url(f"{demo}/**")
 
     return as_

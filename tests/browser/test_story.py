@@ -22,7 +22,7 @@ def choose(page: Page, name: str, action: str) -> None:
 
 
 def add_partner(page: Page, name: str, email: str) -> None:
-    page.get_by_role("link", name="Add Partner").first.click()
+    page.get_by_role("button", name="Add Partner").first.click()
     drawer = page.get_by_role("dialog")
     drawer.get_by_label("Organization name").fill(name)
     drawer.get_by_label("Notification email").fill(email)
