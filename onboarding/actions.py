@@ -90,7 +90,7 @@ RESET = drawers.Drawer(
 WITHDRAW = drawers.Drawer(
     name="withdraw",
     label=_("Withdraw invitation"),
-    icon="trash",
+    icon="circle-x",
     danger=True,
     form=forms.Withdraw,
     rule=lambda o, at: o.onboarding.withdrawal(at),
@@ -160,7 +160,7 @@ def show_add_partner(
         "consequences": [
             {"icon": "mail", "text": _("The Partner gets an email with an activation link that works {days} days.").format(days=settings.ACTIVATION_LINK_DAYS)},
             {"icon": "clock", "text": _("Its 14-day trial starts when Microsoft 365 is connected and the import is complete.")},
-            {"icon": "receipt-off", "text": _("Nothing is billed during the trial.")},
+            {"icon": "receipt", "text": _("Nothing is billed during the trial.")},
         ],
         "refusal": refusal,
         "refused": bool(refusal),

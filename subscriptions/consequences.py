@@ -24,7 +24,7 @@ def of_extension(organization: Organization, at: datetime) -> Lines:
     if subscription.blocked_at:
         lines.append(("ban", _("The automatic upgrade stays blocked: the trial then expires and nothing is billed.")))
     else:
-        lines.append(("arrow-up-right", _("Then it upgrades to Production automatically, and billing starts.")))
+        lines.append(("circle-arrow-up", _("Then it upgrades to Production automatically, and billing starts.")))
     return [*lines, ("mail", mails_before(end, at))]
 
 
@@ -50,13 +50,13 @@ def of_blocking(organization: Organization, at: datetime) -> Lines:
         "Block: the trial expires on {end}. Nothing is billed, and access ends."
     ).format(end=dates.moment(subscription.ends_at))  # fmt: skip
     until = _("You can change this until the trial ends.")
-    return [("arrow-up-right", keep), ("ban", block), ("clock", until)]
+    return [("circle-arrow-up", keep), ("ban", block), ("clock", until)]
 
 
 def of_cancellation(organization: Organization, at: datetime) -> Lines:
     return [
         ("circle-minus", _("The trial of {name} ends now, and so does its access.").format(name=organization.name)),
-        ("receipt-off", _("Nothing is billed for it.")),
+        ("receipt", _("Nothing is billed for it.")),
         ("mail", _("The Admins and {email} are told by mail.").format(email=organization.notification_email)),
         (
             "refresh",
@@ -84,7 +84,7 @@ def of_conversion(organization: Organization, at: datetime) -> Lines:
         seats = ngettext("It has %(n)d seat in {product}.", "It has %(n)d seats in {product}.", subscription.seats)
         lines.append(("users", (seats % {"n": subscription.seats}).format(product=settings.PRODUCT_NAME)))
     else:
-        lines.append(("loader", _("Its import is still running: it starts no trial any more.")))
+        lines.append(("hourglass", _("Its import is still running: it starts no trial any more.")))
     return [
         *lines,
         (

@@ -61,7 +61,7 @@ EXTEND = drawers.Drawer(
 MANAGE_UPGRADE = drawers.Drawer(
     name="manage_subscription_upgrade",
     label=_("Manage subscription upgrade"),
-    icon="adjustments",
+    icon="circle-arrow-up",
     form=forms.SubscriptionUpgrade,
     initial=upgrade_now,
     rule=lambda o, at: o.subscription.upgrade_control(at),
@@ -72,7 +72,7 @@ MANAGE_UPGRADE = drawers.Drawer(
 CONVERT = drawers.Drawer(
     name="convert_to_production",
     label=_("Convert to production account"),
-    icon="arrow-up-right",
+    icon="rocket",
     form=forms.ConvertPartner,
     rule=lambda o, at: o.subscription.conversion(at),
     apply=lambda o, data, by, at: o.subscription.convert(by=by, at=at),

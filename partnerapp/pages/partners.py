@@ -78,7 +78,7 @@ def pending_partners(request: HttpRequest) -> HttpResponse:
     return render(request, template(request, "pending_partners"), context)
 
 
-def pending_rows(operator: Operator, *also: str) -> QuerySet[Organization]:
+def pending_rows(operator: Operator, *also: int) -> QuerySet[Organization]:
     """Pending Partners (and those of `also`, by id), errors first, then the longest waiting."""
     latest = Event.objects.filter(organization=OuterRef("pk")).order_by("-pk")
     rows = partners_of(operator).filter(PENDING | Q(pk__in=also)).filter(subscription__withdrawn_at=None)
@@ -108,7 +108,7 @@ def pending_row(organization: Organization, at: datetime, chosen: set[str]) -> d
         "steps": steps(onboarding),
         "progress": {"label": _("Users"), "done": min(run.done, run.total), "total": run.total} if run and run.total else None,
         "error": {"cause": problem.cause, "remedy": problem.remedy, "retry_url": action_url("try_again", organization)} if problem else None,
-        "waiting": waiting(onboarding, at),
+        "waiting": {} if complete else waiting(onboarding, at),
         "moving": onboarding.waits_for_us and not complete,
         "import_errors": organization.import_errors,
         "log_message": log_words(organization.log_kind),
@@ -141,23 +141,30 @@ def action_url(name: str, organization: Organization) -> str:
 
 
 def next_poll(rows: list[dict]) -> dict | None:
-    """Ask again soon while something moves, later while somebody is waited for, and never when the list is empty."""
-    going = [row for row in rows if not row["moved"]]
-    if not going:
+    """Ask again soon while something moves, later while somebody is waited for, and never when nothing is shown."""
+    if not rows:
         return None
-    query = urlencode({"poll": 1, "shown": [row["id"] for row in going]}, doseq=True)
-    seconds = MOVING_SECONDS if any(row["moving"] for row in going) else QUIET_SECONDS
+    going = [row["id"] for row in rows if not row["moved"]]
+    moved = [row["id"] for row in rows if row["moved"]]
+    query = urlencode({"poll": 1, "shown": going, "gone": moved}, doseq=True)
+    seconds = MOVING_SECONDS if moved or any(row["moving"] for row in rows) else QUIET_SECONDS
     return {"url": f"{reverse('pending_partners')}?{query}", "seconds": seconds}
 
 
 def poll(request: HttpRequest, at: datetime) -> HttpResponse:
-    """The rows as they are now; one that completed says so before it goes."""
-    shown = [pk for pk in request.GET.getlist("shown") if pk.isascii() and pk.isdigit() and len(pk) < 19][:FEW]
+    """The rows as they are now. One that completed says so once; the next answer takes it away."""
+    shown = {int(pk) for pk in ids_of(request, "shown")}
     rows = [pending_row(row, at, picked(request)) for row in pending_rows(request.user, *shown)[:FEW]]
-    known = [row for row in rows if str(row["id"]) in shown]
-    context = {"rows": known, "poll": next_poll(rows), "tabs": tabs(request, "pending_partners")}
+    known = [row for row in rows if row["id"] in shown]
+    gone = {int(pk) for pk in ids_of(request, "gone")} | (shown - {row["id"] for row in known})
+    context = {"rows": known, "gone": gone, "poll": next_poll(known), "tabs": tabs(request, "pending_partners")}
     response = render(request, "organizations/pending_poll.html", context)
     return announce(response, [row for row in known if row["moved"]])
+
+
+def ids_of(request: HttpRequest, name: str) -> list[str]:
+    """The well-formed ids of a parameter; a poll or a menu that redraws itself is no place for a 404."""
+    return [pk for pk in request.GET.getlist(name)[:MOST] if pk.isascii() and pk.isdigit() and len(pk) < 19]
 
 
 def announce(response: HttpResponse, moved: list[dict]) -> HttpResponse:
@@ -218,8 +225,8 @@ def tabs(request: HttpRequest, current: str) -> list[dict]:
 
 
 def chosen_rows(request: HttpRequest) -> list[Organization]:
-    """The selected rows, as far as they are visible: a bar that redraws itself is no place for a 404."""
-    ids = [pk for pk in picked(request) if pk.isascii() and pk.isdigit() and len(pk) < 19]
+    """The selected rows, as far as they are visible."""
+    ids = ids_of(request, "id")
     if not ids:
         return []
     rows = (

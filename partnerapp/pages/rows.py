@@ -52,5 +52,5 @@ def after_trial(subscription: Subscription, at: datetime) -> dict | None:
     if subscription.blocked_at:
         return {"text": _("Blocked — will expire"), "icon": "ban", "tone": "warn"}
     if subscription.upgrade_at and at >= subscription.upgrade_at:
-        return {"text": _("Upgrade due"), "icon": "arrow-up-right", "tone": "info"}
-    return {"text": _("Upgrades to Production"), "icon": "arrow-up-right", "tone": "info"}
+        return {"text": _("Upgrade due"), "icon": "circle-arrow-up", "tone": "info"}
+    return {"text": _("Upgrades to Production"), "icon": "circle-arrow-up", "tone": "info"}

@@ -37,7 +37,7 @@ def shell(request: HttpRequest) -> dict:
 def navigation(request: HttpRequest, operator: Operator) -> list[dict]:
     groups: dict[str, list[dict]] = {}
     if may(operator, "home") and not may(operator, "see_partners"):
-        groups[""] = [item(request, _("Your subscription"), "home", "home")]
+        groups[""] = [item(request, _("Your subscription"), "credit-card", "home")]
     for group, label, icon, name, access in ITEMS:
         if may(operator, access):
             groups.setdefault(group, []).append(item(request, label, icon, name))
