@@ -81,6 +81,13 @@ class Stage:
             self.running.popitem()[1].stop()
 
 
+def port_number(text: str) -> int:
+    """A TCP port from the command line. Raises ValueError."""
+    if not 0 < int(text) < 65536:
+        raise ValueError(text)
+    return int(text)
+
+
 def check_port(port: int) -> None:
     """Fail unless the web server can listen on the port, and `localhost` leads nowhere else."""
     with contextlib.suppress(OSError), socket.create_connection(("localhost", port), 1):
@@ -197,7 +204,7 @@ def run(options: argparse.Namespace) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run demo", description="Run the whole portal on this machine.")
     parser.add_argument(
-        "--port", type=int, default=8000, help="of the web server on localhost (default 8000)"
+        "--port", type=port_number, default=8000, help="of the web server on localhost (default 8000)"
     )
     parser.add_argument(
         "--data", type=Path, default=directory.default(), help="directory (default %(default)s)"
