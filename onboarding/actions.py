@@ -1,0 +1,209 @@
+"""The actions of the owner on a pending row: each a rule, a verb and a form put together (`partnerapp.drawers`)."""
+
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods, require_POST
+
+from onboarding import forms
+from onboarding.models import Onboarding
+from partnerapp import access, clock, dates, drawers
+from partnerapp.access import page, row_action
+from partnerapp.actions import Refused
+from partnerapp.drawers import Consequence
+from partnerapp.models import Organization
+from subscriptions.models import Product
+
+get_or_post = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def of_resending(organization: Organization, at: datetime) -> list[Consequence]:
+    onboarding: Onboarding = organization.onboarding
+    sent = _("{email} gets the email with the activation link once more.").format(email=organization.notification_email)
+    if onboarding.link_live(at):
+        text = _("The link stays the same and works until {when}.").format(when=dates.moment(onboarding.link_expires_at))
+    else:
+        text = _("The old link has expired; the email has a new one that works {days} days.").format(
+            days=settings.ACTIVATION_LINK_DAYS
+        )
+    return [("mail", sent), ("link", text)]
+
+
+def of_new_link(organization: Organization, at: datetime) -> list[Consequence]:
+    days = settings.ACTIVATION_LINK_DAYS
+    return [
+        ("link-off", _("The old activation link stops working at once.")),
+        ("mail", _("A new link, which works {days} days, is sent by email.").format(days=days)),
+    ]
+
+
+def of_reset(organization: Organization, at: datetime) -> list[Consequence]:
+    unbound = _("Who signed in so far is forgotten: {name} can start with another Microsoft 365 tenant.")
+    return [("refresh", unbound.format(name=organization.name)), *of_new_link(organization, at)]
+
+
+def of_withdrawal(organization: Organization, at: datetime) -> list[Consequence]:
+    return [
+        ("link-off", _("The activation link of {name} stops working at once.").format(name=organization.name)),
+        ("ban", _("This is final: no trial starts and nothing is billed. To invite again, add the Partner again.")),
+    ]
+
+
+RESEND = drawers.Drawer(
+    name="resend_activation_link",
+    label=_("Resend activation link"),
+    icon="send",
+    rule=lambda o, at: o.onboarding.resending(at),
+    apply=lambda o, data, by, at: o.onboarding.resend(by=by, at=at),
+    consequences=of_resending,
+    done=lambda rows, data: _("The activation link is on its way to {email}.").format(email=rows[0].notification_email)
+    if len(rows) == 1
+    else _("{count} activation links are on their way.").format(count=len(rows)),
+)
+CHANGE_EMAIL = drawers.Drawer(
+    name="change_notification_email",
+    label=_("Change notification email"),
+    icon="at",
+    form=forms.NotificationEmail,
+    initial=lambda o, at: {"email": o.notification_email},
+    rule=lambda o, at: o.onboarding.email_change(at),
+    apply=lambda o, data, by, at: o.onboarding.change_email(data["email"], by=by, at=at),
+    consequences=of_new_link,
+    done=lambda rows, data: _("A new activation link is on its way to {email}.").format(email=data["email"]),
+)
+RESET = drawers.Drawer(
+    name="reset_link",
+    label=_("Reset link"),
+    icon="refresh",
+    rule=lambda o, at: o.onboarding.resetting(at),
+    apply=lambda o, data, by, at: o.onboarding.reset(by=by, at=at),
+    consequences=of_reset,
+    done=lambda rows, data: _("The link was reset and a new one is on its way."),
+)
+WITHDRAW = drawers.Drawer(
+    name="withdraw",
+    label=_("Withdraw invitation"),
+    icon="trash",
+    danger=True,
+    form=forms.Withdraw,
+    rule=lambda o, at: o.onboarding.withdrawal(at),
+    apply=lambda o, data, by, at: o.onboarding.withdraw(by=by, at=at, reason=data["reason"]),
+    consequences=of_withdrawal,
+    done=lambda rows, data: _("The invitation of {name} was withdrawn.").format(name=rows[0].name)
+    if len(rows) == 1
+    else _("{count} invitations were withdrawn.").format(count=len(rows)),
+)
+DRAWERS = [RESEND, CHANGE_EMAIL, RESET, WITHDRAW]
+
+
+@get_or_post
+@row_action("resend_activation_link")
+def resend_activation_link(request: HttpRequest) -> HttpResponse:
+    return drawers.answer(request, RESEND)
+
+
+@get_or_post
+@row_action("change_notification_email")
+def change_notification_email(request: HttpRequest) -> HttpResponse:
+    return drawers.answer(request, CHANGE_EMAIL)
+
+
+@get_or_post
+@row_action("reset_link")
+def reset_link(request: HttpRequest) -> HttpResponse:
+    return drawers.answer(request, RESET)
+
+
+@get_or_post
+@row_action("withdraw")
+def withdraw(request: HttpRequest) -> HttpResponse:
+    return drawers.answer(request, WITHDRAW)
+
+
+@get_or_post
+@page("add_partner")
+def add_partner(request: HttpRequest) -> HttpResponse:
+    """R1–R6: name and email; everything else is given."""
+    form = forms.AddPartner(request.POST or None)
+    if request.method != "POST":
+        return show_add_partner(request, form)
+    if not form.is_valid():
+        return show_add_partner(request, form, status=422)
+    data = form.cleaned_data
+    try:
+        added = Onboarding.add_partner(**data, by=request.user, at=clock.now())
+    except Refused as refused:
+        return show_add_partner(request, form, refusal=str(refused), status=422)
+    sentence = _("{name} was added; the activation link is on its way to {email}.")
+    return drawers.changed(request, sentence.format(name=data["name"], email=data["email"]), [added.organization])
+
+
+def show_add_partner(request: HttpRequest, form: forms.AddPartner, *, refusal: str = "", status: int = 200) -> HttpResponse:
+    products = list(Product.for_a_partner())
+    context = {
+        "drawer": {"url": request.path, "next": drawers.safe_next(request), "preview_url": ""},
+        "subject": None,
+        "form": form,
+        "skus": [product.name for product in products if product.kind == Product.Kind.SKU],
+        "add_ons": [product.name for product in products if product.kind == Product.Kind.ADDON],
+        "consequences": [
+            {"icon": "mail", "text": _("The Partner gets an email with an activation link that works {days} days.").format(days=settings.ACTIVATION_LINK_DAYS)},
+            {"icon": "clock", "text": _("Its 14-day trial starts when Microsoft 365 is connected and the import is complete.")},
+            {"icon": "receipt-off", "text": _("Nothing is billed during the trial.")},
+        ],
+        "refusal": refusal,
+        "refused": bool(refusal),
+        "similar": similar(request, form),
+    }  # fmt: skip
+    return render(request, "organizations/add_partner.html", context, status=status)
+
+
+def similar(request: HttpRequest, form: forms.AddPartner) -> str:
+    """R6: a hint when a Partner with this name exists already."""
+    name = form.cleaned_data.get("name", "") if form.is_bound and hasattr(form, "cleaned_data") else ""
+    if not name:
+        return ""
+    twin = Organization.objects.like(name).filter(parent=request.user.organization).first()
+    return _("You have a Partner with this name: {name}, {email}.").format(name=twin.name, email=twin.notification_email) if twin else ""
+
+
+def one_visible(request: HttpRequest, action: str) -> tuple[Organization, str]:
+    """The one row that the request names (else 404), and why this operator may not do this ("" when it may)."""
+    organization = drawers.visible_rows(request)[0]
+    return organization, access.refusal(request.user, action, organization)
+
+
+@require_POST
+@row_action("copy_activation_link")
+def copy_activation_link(request: HttpRequest) -> HttpResponse:
+    """R12: the link as JSON for the button, or a page with it. A POST, since it may renew the link and is logged."""
+    organization, forbidden = one_visible(request, "copy_activation_link")
+    if forbidden:
+        return access.forbid(request, forbidden)
+    onboarding = organization.onboarding.copy_link(by=request.user, at=clock.now())
+    if "application/json" in request.headers.get("Accept", ""):
+        announcement = _("Activation link of {name} copied").format(name=organization.name)
+        return JsonResponse({"text": onboarding.link(), "announcement": announcement})
+    context = {
+        "organization": organization,
+        "link": onboarding.link(),
+        "expires_at": onboarding.link_expires_at,
+        "next": drawers.safe_next(request),
+    }
+    return render(request, "organizations/copy_activation_link.html", context)
+
+
+@require_POST
+@row_action("try_again")
+def try_again(request: HttpRequest) -> HttpResponse:
+    """R7: after a Pre-import error, by the owner's Admin."""
+    organization, forbidden = one_visible(request, "try_again")
+    if forbidden:
+        return access.forbid(request, forbidden)
+    organization.onboarding.try_again(by=request.user, at=clock.now(), wall=clock.wall())
+    sentence = _("Trying again: the onboarding of {name} goes on.").format(name=organization.name)
+    return drawers.changed(request, sentence, [organization])

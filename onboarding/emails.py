@@ -1,0 +1,54 @@
+"""The mails of the onboarding: one composer each, named like the message's kind."""
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from partnerapp import dates
+from partnerapp.mail import absolute
+from partnerapp.models import Message
+from subscriptions.calendars import trial_end
+
+
+def activation_link(message: Message) -> dict:
+    """The welcome mail. The link is rebuilt when it is sent, so it is the live one."""
+    organization = message.organization
+    onboarding = organization.onboarding
+    return {
+        "owner": organization.parent,
+        "expires": dates.moment(onboarding.link_expires_at),
+        "included": [holding.product.name for holding in organization.subscription.holdings.select_related("product")],
+        "button": {"label": _("Start the trial"), "url": onboarding.link()},
+        "why": _("You get this because {owner} named this address as the notification email of {name}.").format(
+            owner=organization.parent.name, name=organization.name
+        ),
+    }
+
+
+def stopped(message: Message) -> dict:
+    """Pre-import error: the owner reads the neutral cause (R13), with the remedy."""
+    organization = message.organization
+    return {
+        "problem": organization.onboarding.problem,
+        "owner": organization.parent,
+        "button": {"label": _("Open Pending Partners"), "url": absolute(reverse("pending_partners"))},
+        "why": looks_after(organization.name),
+    }
+
+
+def import_completed(message: Message) -> dict:
+    organization = message.organization
+    subscription = organization.subscription
+    ends = subscription.ends_at
+    return {
+        "subscription": subscription,
+        "owner": organization.parent,
+        "ends": dates.moment(ends) if ends else "",
+        "button": {"label": _("Open Partner App"), "url": settings.BASE_URL + "/"},
+        "attachments": [trial_end(message, ends)] if ends else [],
+        "why": looks_after(organization.name),
+    }
+
+
+def looks_after(name: str) -> str:
+    return _("You get this because you look after {name} in Partner App.").format(name=name)

@@ -1,0 +1,466 @@
+"""Onboarding: from the activation link to the completed import. Facts, the status that follows, and the verbs."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import IntegrityError, models, transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from onboarding import links
+from onboarding.models.import_run import ImportRun
+from onboarding.problems import Problem, explain
+from partnerapp import dates
+from partnerapp.actions import Action, Refused
+from partnerapp.microsoft365.consent import Profile
+from partnerapp.microsoft365.signin import Identity
+from partnerapp.models import Event, Message, Operator, Organization
+from partnerapp.models.event import Actor
+from partnerapp.models.message import owner_and_notification_email
+from subscriptions.models import Product, Subscription, SubscriptionProduct
+
+PAUSES = [15, 30, *[60] * 14]  # seconds between looks for a consent that Microsoft does not show yet: 15 min in all
+
+
+class Status(models.TextChoices):
+    """R7, in the product's words; `%s` is PRODUCT_NAME."""
+
+    LINK_SENT = "link_sent", gettext_lazy("%s Activation link sent")
+    STARTED = "started", gettext_lazy("Onboarding started")
+    CONSENTED = "consented", gettext_lazy("Consent granted")
+    CONFIGURED = "configured", gettext_lazy("Management configuration")
+    FAILED = "failed", gettext_lazy("Pre-import error")
+    IMPORTING = "importing", gettext_lazy("Running import")
+    COMPLETED = "completed", gettext_lazy("Import completed")
+
+    @property
+    def words(self) -> str:
+        return self.label.replace("%s", settings.PRODUCT_NAME)
+
+
+class Onboarding(models.Model):
+    """One per Partner or customer. Instants are UTC; `next_try_at` and `lease_until` are wall time.
+
+    `tid` is the tenant of the person who signed in first (the claim); the organization's own `tid` follows from proof.
+    `consenter_*` is who came back from Microsoft's consent page: with the proof, a Partner's first Admin (R14).
+    """
+
+    Status = Status
+    organization = models.OneToOneField(Organization, models.CASCADE, primary_key=True)
+    link_version = models.PositiveIntegerField(default=1)
+    link_expires_at = models.DateTimeField()
+    link_message = models.ForeignKey(Message, models.SET_NULL, null=True, related_name="+")
+    tid = models.UUIDField(null=True)
+    started_at = models.DateTimeField(null=True)
+    started_oid = models.UUIDField(null=True)
+    consenter_oid = models.UUIDField(null=True)
+    consenter_name = models.CharField(max_length=150, blank=True, default="")
+    consenter_email = models.EmailField(blank=True, default="")
+    consented_at = models.DateTimeField(null=True)
+    configured_at = models.DateTimeField(null=True)
+    error_code = models.CharField(max_length=40, blank=True, default="")
+    error_detail = models.CharField(max_length=300, blank=True, default="")
+    error_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_try_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    repeat_trial_allowed_at = models.DateTimeField(null=True)
+    waiting_since = models.DateTimeField()
+
+    class Meta:
+        db_table = "onboarding"
+        constraints = [
+            models.CheckConstraint(
+                name="error_has_a_code_and_an_instant",
+                condition=models.Q(error_at=None, error_code="")
+                | models.Q(error_at__isnull=False) & ~models.Q(error_code=""),
+            ),
+            models.CheckConstraint(
+                name="onboarding_steps_in_order",
+                condition=models.Q(configured_at=None)
+                | models.Q(consented_at__isnull=False, started_at__isnull=False, configured_at__gte=models.F("consented_at")),
+            ),
+            models.CheckConstraint(
+                name="started_means_bound",
+                condition=models.Q(started_at=None, tid=None, started_oid=None)
+                | models.Q(started_at__isnull=False, tid__isnull=False, started_oid__isnull=False),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["next_try_at"], name="onboarding_to_try", condition=models.Q(next_try_at__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"onboarding of {self.organization}"
+
+    # What it is ----------------------------------------------------------------------------------------------------
+
+    @property
+    def subscription(self) -> Subscription:
+        return self.organization.subscription
+
+    @property
+    def connected(self) -> bool:
+        return self.consented_at is not None
+
+    @property
+    def status(self) -> Status:
+        """The last step that was reached, or the failure on the way (R7)."""
+        if self.subscription.imported_at:
+            return Status.COMPLETED
+        if self.error_code:
+            return Status.FAILED
+        if self.configured_at:
+            return Status.IMPORTING if self.running_import() else Status.CONFIGURED
+        if self.consented_at:
+            return Status.CONSENTED
+        return Status.STARTED if self.started_at else Status.LINK_SENT
+
+    def running_import(self) -> ImportRun | None:
+        """The import that goes on now. Lists load it with `prefetch_related("organization__import_runs")`."""
+        return next((run for run in self.organization.import_runs.all() if run.open), None)
+
+    @property
+    def waits_for_us(self) -> bool:
+        """Our machinery works (or waits for Microsoft), not the people of the tenant."""
+        moving = self.next_try_at is not None or self.status in {Status.CONSENTED, Status.CONFIGURED, Status.IMPORTING}
+        return moving and not self.error_code and self.subscription.withdrawn_at is None
+
+    @property
+    def problem(self) -> Problem | None:
+        return explain(self.error_code, self.error_detail) if self.error_code else None
+
+    def link_live(self, at: datetime) -> bool:
+        return at < self.link_expires_at and not self.connected and self.subscription.withdrawn_at is None
+
+    def link(self) -> str:
+        return links.url(self.pk, self.link_version)
+
+    # The rules -----------------------------------------------------------------------------------------------------
+
+    def _open_refusal(self) -> str:
+        """R12: the link can be handled until consent is proved."""
+        subscription = self.subscription
+        if subscription.withdrawn_at:
+            return _("The invitation was withdrawn on {when}.").format(when=dates.moment(subscription.withdrawn_at))
+        if subscription.imported_at:
+            return _("The import is complete; the activation link was used.")
+        if self.consented_at:
+            return _("Consent was granted on {when}; the activation link was used.").format(
+                when=dates.moment(self.consented_at)
+            )
+        return ""
+
+    def copying(self, at: datetime) -> Action:
+        return Action("copy_activation_link", self._open_refusal())
+
+    def resending(self, at: datetime) -> Action:
+        return Action("resend_activation_link", self._open_refusal())
+
+    def email_change(self, at: datetime) -> Action:
+        return Action("change_notification_email", self._open_refusal())
+
+    def resetting(self, at: datetime) -> Action:
+        """R9: unbind a wrong tenant and send a new link."""
+        return Action("reset_link", self._open_refusal())
+
+    def withdrawal(self, at: datetime) -> Action:
+        """R12: until the import is complete, and not once in production."""
+        refusal = self._open_refusal() if not self.connected or self.subscription.imported_at else ""
+        if not refusal and self.subscription.converted_at:
+            refusal = _("Already in production since {when}.").format(when=dates.moment(self.subscription.converted_at))
+        return Action("withdraw", refusal)
+
+    def retrying(self, at: datetime) -> Action:
+        """R7: after a Pre-import error."""
+        refusal = "" if self.error_code and not self.subscription.withdrawn_at else _("There is no error to try again after.")
+        return Action("try_again", refusal)
+
+    # The verbs of the owner ----------------------------------------------------------------------------------------
+
+    @classmethod
+    def add_partner(
+        cls, *, name: str, email: str, request_key: uuid.UUID, by: Operator, at: datetime
+    ) -> "Onboarding":
+        """R4: organization, subscription (TRIAL, not started), products (R2) and onboarding, and the welcome mail queued.
+
+        The same form sent twice (`request_key`) returns the Partner that the first one made. Raises Refused when the same
+        name and email are pending already (R6).
+        """
+        distributor = by.organization
+        with transaction.atomic():
+            Organization.objects.select_for_update(no_key=True).get(pk=distributor.pk)  # one Add at a time (R6)
+            earlier = cls.objects.filter(organization__request_key=request_key, organization__parent=distributor)
+            if made := earlier.select_related("organization__subscription").first():
+                return made
+            if cls.pending_like(distributor, name).filter(notification_email__iexact=email).exists():
+                raise Refused(_("{name} with this notification email is pending already.").format(name=name))
+            partner = Organization.objects.create(
+                kind=Organization.Kind.PARTNER, distributor=distributor, parent=distributor, name=name,
+                notification_email=email, request_key=request_key, created_at=at, created_by=by,
+            )  # fmt: skip
+            return cls._open(partner, Product.for_a_partner(), by=by, at=at)
+
+    @classmethod
+    def _open(
+        cls, organization: Organization, products: models.QuerySet[Product], *, by: Operator, at: datetime
+    ) -> "Onboarding":
+        facts = {**organization.branch, "kind": organization.kind}
+        subscription = Subscription.objects.create(organization=organization, **facts)
+        SubscriptionProduct.provision(subscription, products, at)
+        onboarding = cls.objects.create(
+            organization=organization, link_expires_at=at + link_lifetime(), waiting_since=at
+        )
+        after = {"name": organization.name, "notification_email": organization.notification_email}
+        Event.record(organization, "added", at=at, by=by, after=after)
+        onboarding._send_link(at)
+        return onboarding
+
+    @staticmethod
+    def pending_like(owner: Organization, name: str) -> models.QuerySet[Organization]:
+        """Pending organizations of this owner with the same name, however it is written (R6)."""
+        rows = Organization.objects.like(name).filter(parent=owner)
+        return rows.filter(subscription__imported_at=None, subscription__withdrawn_at=None)
+
+    def copy_link(self, *, by: Operator, at: datetime) -> "Onboarding":
+        """R12: the link to hand on; a live one stays the same, an expired one is renewed. Raises Refused."""
+        with self._changing("link_copied", by=by, at=at, moves=False) as row:
+            row.copying(at).require()
+            row._renew_if_expired(at)
+        return row
+
+    def resend(self, *, by: Operator, at: datetime) -> "Onboarding":
+        """R12: send the live link once more (its 30 days stay), or a renewed one. Raises Refused."""
+        with self._changing("link_resent", by=by, at=at, moves=False) as row:
+            row.resending(at).require()
+            row._renew_if_expired(at)
+            row._send_link(at)
+        return row
+
+    def change_email(self, email: str, *, by: Operator, at: datetime) -> "Onboarding":
+        """R12: the old link dies, a new one goes to the new notification email. Raises Refused."""
+        with self._changing("notification_email_changed", by=by, at=at) as row:
+            row.email_change(at).require()
+            row.organization.notification_email = email
+            row.organization.save(update_fields=["notification_email"])
+            row._new_link(at)
+        return row
+
+    def reset(self, *, by: Operator, at: datetime) -> "Onboarding":
+        """R9: forget the tenant of whoever signed in, kill the link and send a new one. Raises Refused."""
+        with self._changing("link_reset", by=by, at=at) as row:
+            row.resetting(at).require()
+            row.tid = row.started_at = row.started_oid = row.consenter_oid = row.next_try_at = None
+            row.consenter_name = row.consenter_email = ""
+            row._clear_error()
+            row._new_link(at)
+        return row
+
+    def withdraw(self, *, by: Operator, at: datetime, reason: str = "") -> "Onboarding":
+        """R12: the link is dead and the onboarding over, for good. Raises Refused."""
+        with self._changing("invitation_withdrawn", by=by, at=at, reason=reason) as row:
+            row.withdrawal(at).require()
+            row.next_try_at = None
+            row.organization.import_runs.filter(ImportRun.OPEN).update(failed_at=at)
+            Message.retire(row.organization, ["onboarding.activation_link"])
+            row.subscription.withdraw(at=at)
+        return row
+
+    def try_again(self, *, by: Actor, at: datetime, wall: datetime) -> "Onboarding":
+        """R7: after a Pre-import error, go on where it stopped; the next pass takes it up. Raises Refused."""
+        with self._changing("tried_again", by=by, at=at) as row:
+            row.retrying(at).require()
+            row._clear_error()
+            row.attempts, row.next_try_at = 0, wall
+        return row
+
+    # What the tenant's people do -----------------------------------------------------------------------------------
+
+    def press(self, *, at: datetime) -> None:
+        """R8: somebody pressed the button of the activation page: logged, nothing else changes."""
+        Event.record(self.organization, "activation_pressed", at=at, by="Somebody with the link")
+
+    def start(self, person: Identity, *, version: int, at: datetime) -> "Onboarding":
+        """R8, R9: this person signed in with Microsoft, so the onboarding is bound to the person's tenant.
+
+        Until consent is proved, anybody of the same tenant may go on. Raises Refused with the sentence for the person.
+        """
+        with self._changing("onboarding_started", by=person.name, at=at) as row:
+            row._check_link(version, at)
+            if row.tid and str(row.tid) != person.tid:
+                raise Refused(wrong_tenant())
+            row._check_tenant(person.tid)
+            if row.started_at is None:
+                row.tid, row.started_at, row.started_oid = uuid.UUID(person.tid), at, uuid.UUID(person.oid)
+        return row
+
+    def _check_link(self, version: int, at: datetime) -> None:
+        if version != self.link_version:
+            raise Refused(_("This link was replaced by a newer one. Please use the newest email."))
+        if refusal := self._open_refusal():
+            raise Refused(refusal)
+        if not self.link_live(at):
+            raise Refused(_("This link expired on {when}.").format(when=dates.moment(self.link_expires_at)))
+
+    def _check_tenant(self, tid: str) -> None:
+        """R13. Raises Refused with what the tenant's own people may read."""
+        if code := self.tenant_refusal(tid):
+            raise Refused(explain(code, self.reference).shown)
+
+    def tenant_refusal(self, tid: str | uuid.UUID) -> str:
+        """R13: why this tenant cannot be connected here: an error code, or ""."""
+        others = Organization.objects.filter(tid=tid).exclude(pk=self.pk)
+        if others.filter(tid_released_at=None).exists():
+            return "tenant_taken"
+        had_trial = others.filter(subscription__started_at__isnull=False).exists()
+        return "trial_repeated" if had_trial and self.repeat_trial_allowed_at is None else ""
+
+    @property
+    def reference(self) -> str:
+        """What the owner names to staff, who may see both trees; it tells nothing by itself."""
+        return f"O-{self.pk}"
+
+    def consent_returned(self, person: Identity, *, at: datetime, wall: datetime) -> "Onboarding":
+        """The browser came back from Microsoft's consent page; whether consent was granted is proved by a job."""
+        with self._changing("consent_returned", by=person.name, at=at) as row:
+            if row.connected or row.subscription.withdrawn_at or str(row.tid) != person.tid:
+                raise Refused(row._open_refusal() or wrong_tenant())
+            row.consenter_oid, row.consenter_name = uuid.UUID(person.oid), person.name[:150]
+            row.consenter_email = person.email or (person.username if "@" in person.username else "")
+            row._clear_error()
+            row.attempts, row.next_try_at = 0, wall
+        return row
+
+    # What the job finds out ----------------------------------------------------------------------------------------
+
+    def prove(self, profile: Profile, *, at: datetime) -> "Onboarding":
+        """R9, R14: consent is proved for the bound tenant: it is connected, and a Partner has its first Admin."""
+        with self._changing("consent_granted", by=None, at=at) as row:
+            if row.connected or row.subscription.withdrawn_at or str(row.tid) != profile.tid:
+                raise Refused(row._open_refusal() or wrong_tenant())  # changed while the job asked Microsoft
+            if code := row.tenant_refusal(profile.tid) or row._connect(profile):
+                row._fail(code, row.reference, at)
+            else:
+                row.consented_at, row.attempts = at, 0
+                row._first_admin(at)
+        return row
+
+    def _connect(self, profile: Profile) -> str:
+        """Claim the tenant. Returns an error code when another organization was faster."""
+        organization = self.organization
+        organization.tid, organization.tid_released_at = uuid.UUID(profile.tid), None
+        organization.default_domain, organization.country = profile.default_domain[:255], profile.country[:2]
+        try:
+            with transaction.atomic():
+                organization.save(update_fields=["tid", "tid_released_at", "default_domain", "country"])
+        except IntegrityError:
+            return "tenant_taken"
+        return ""
+
+    def _first_admin(self, at: datetime) -> None:
+        """Whoever completed a Partner's consent (R14), known by `(tid, oid)`; the email is only where to write to."""
+        if self.organization.kind != Organization.Kind.PARTNER:
+            return
+        Operator.objects.get_or_create(
+            tid=self.tid,
+            oid=self.consenter_oid,
+            defaults={
+                "organization": self.organization,
+                "role": Operator.Role.ADMIN,
+                "name": self.consenter_name,
+                "email": self.consenter_email or self.organization.notification_email,
+                "accepted_at": at,
+            },
+        )
+
+    def configure(self, *, at: datetime, wall: datetime) -> "Onboarding":
+        """R10: every permission was used with success; the import may start."""
+        with self._changing("management_configured", by=None, at=at) as row:
+            row.configured_at = row.configured_at or at
+            row.next_try_at = None
+            ImportRun.objects.create(organization=row.organization, tid=row.tid, ready_at=wall, started_at=at)
+        return row
+
+    def fail(self, code: str, *, at: datetime, detail: str = "") -> "Onboarding":
+        """R7: Pre-import error, with the mail that tells cause and remedy."""
+        with self._changing("pre_import_error", by=None, at=at) as row:
+            row._fail(code, detail, at)
+        return row
+
+    def _fail(self, code: str, detail: str, at: datetime) -> None:
+        self.error_code, self.error_detail, self.error_at, self.next_try_at = code, detail[:300], at, None
+        to = owner_and_notification_email(self.organization)
+        Message.queue("onboarding.stopped", self.organization, about_at=at, to=to)
+
+    def try_later(self, wall: datetime, seconds: float) -> None:
+        """Nobody's fault: the next pass after this many seconds takes it up again."""
+        later = {"next_try_at": wall + timedelta(seconds=seconds), "lease_until": None, "attempts": self.attempts + 1}
+        Onboarding.objects.filter(pk=self.pk, next_try_at__isnull=False).update(**later)
+
+    # Shared by the verbs -------------------------------------------------------------------------------------------
+
+    def _new_link(self, at: datetime) -> None:
+        self.link_version += 1
+        self.link_expires_at = at + link_lifetime()
+        self._send_link(at)
+
+    def _renew_if_expired(self, at: datetime) -> None:
+        if at >= self.link_expires_at:
+            self.link_version += 1
+            self.link_expires_at = at + link_lifetime()
+
+    def _send_link(self, at: datetime) -> None:
+        """Queue the welcome mail about this instant; the row shows how it fares."""
+        organization = self.organization
+        Message.retire(organization, ["onboarding.activation_link"])
+        Message.queue("onboarding.activation_link", organization, about_at=at, to=[organization.notification_email])
+        self.link_message = organization.messages.get(
+            kind="onboarding.activation_link", about_at=at, recipient=organization.notification_email
+        )
+        self.save(update_fields=["link_message"])
+
+    def _clear_error(self) -> None:
+        self.error_code, self.error_detail, self.error_at = "", "", None
+
+    @contextmanager
+    def _changing(
+        self, kind: str, *, by: Actor, at: datetime, reason: str = "", moves: bool = True
+    ) -> Iterator["Onboarding"]:
+        """The row, locked; on leaving it is saved with one event. `moves`: from now on somebody else is waited for."""
+        with transaction.atomic():
+            rows = Onboarding.objects.select_for_update(no_key=True, of=("self",))
+            row = rows.select_related("organization__parent", "organization__subscription").get(pk=self.pk)
+            before = row.facts()
+            yield row
+            after = row.facts()
+            changed = {name for name in after if after[name] != before[name]}
+            row.waiting_since = at if moves else row.waiting_since
+            row.lease_until = None
+            row.save()
+            failed = "error_at" in changed and row.error_code
+            Event.record(
+                row.organization, "pre_import_error" if failed else kind, at=at, by=by, reason=reason,
+                before={name: before[name] for name in changed}, after={name: after[name] for name in changed},
+            )  # fmt: skip
+
+    def facts(self) -> dict[str, object]:
+        """The stored facts without the machinery's columns: what events compare."""
+        machinery = {"organization", "attempts", "next_try_at", "lease_until", "waiting_since"}
+        fields = [field for field in self._meta.concrete_fields if field.name not in machinery]
+        facts = {field.attname: getattr(self, field.attname) for field in fields}
+        return facts | {"notification_email": self.organization.notification_email}
+
+
+def link_lifetime() -> timedelta:
+    """R12: `ACTIVATION_LINK_DAYS` days of 24 h."""
+    return timedelta(days=settings.ACTIVATION_LINK_DAYS)
+
+
+def wrong_tenant() -> str:
+    return _(
+        "This onboarding was started by a person of another Microsoft 365 tenant. Sign in with an account of that tenant, "
+        "or ask the sender of the link to reset it."
+    )

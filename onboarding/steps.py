@@ -1,0 +1,58 @@
+"""The onboarding as people see it: the six steps that everybody passes (R7), and whom it waits for."""
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+
+from onboarding.models import Onboarding
+from onboarding.models.onboarding import Status
+from partnerapp import dates
+
+STEPS = [Status.LINK_SENT, Status.STARTED, Status.CONSENTED, Status.CONFIGURED, Status.IMPORTING, Status.COMPLETED]
+
+
+def reached(onboarding: Onboarding) -> Status:
+    """The last step that was reached, also behind a Pre-import error (which is a failure on the way, not a step)."""
+    if onboarding.status != Status.FAILED:
+        return onboarding.status
+    if onboarding.configured_at:
+        return Status.CONFIGURED
+    return Status.CONSENTED if onboarding.consented_at else Status.STARTED
+
+
+def steps(onboarding: Onboarding) -> list[dict[str, str]]:
+    """The step bar of a list row: the step reached last is the current one."""
+    at = STEPS.index(reached(onboarding))
+    states = ["done"] * at + ["current"] + ["todo"] * (len(STEPS) - at - 1)
+    words = [step.words for step in STEPS]
+    if onboarding.status == Status.COMPLETED:
+        states[at] = "complete"
+    if onboarding.error_code:
+        states[at], words[at] = "error", Status.FAILED.words
+    return [{"word": word, "state": state} for word, state in zip(words, states, strict=True)]
+
+
+def journey(onboarding: Onboarding) -> list[dict[str, str]]:
+    """The steps of the activation page: what is done, what comes next, what went wrong."""
+    rows = [{"word": step.words, "detail": "", "state": "todo"} for step in STEPS]
+    last = STEPS.index(reached(onboarding))
+    for row in rows[: last + 1]:
+        row["state"] = "done"
+    if onboarding.status == Status.IMPORTING:
+        rows[last]["state"] = "current"
+    elif last + 1 < len(rows):
+        rows[last + 1]["state"] = "current"
+    if onboarding.error_code:
+        rows[min(last + 1, len(rows) - 1)].update(state="error", detail=Status.FAILED.words)
+    return rows
+
+
+def waiting(onboarding: Onboarding, at: datetime) -> dict[str, str]:
+    """Whom a pending row waits for, and since when."""
+    since = dates.span(at - onboarding.waiting_since)
+    if onboarding.subscription.withdrawn_at:
+        return {"text": _("Nobody: withdrawn"), "since": "", "tone": ""}
+    if onboarding.waits_for_us:
+        return {"text": _("Us"), "since": since, "tone": ""}
+    who = _("The Partner") if onboarding.organization.kind == "partner" else _("The customer")
+    return {"text": who, "since": since, "tone": "warn" if (at - onboarding.waiting_since).days >= 3 else ""}

@@ -1,0 +1,190 @@
+"""What goes on by itself between consent and trial: proof, permissions, and the import of counts, page by page, resumable.
+
+Each piece of work is claimed with a lease (wall time), done without a transaction open, and written in one of its own.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from time import monotonic
+
+from django.db import transaction
+from django.db.models import Q
+
+from onboarding.models import ImportRun, Onboarding
+from onboarding.models.onboarding import PAUSES
+from partnerapp import clock
+from partnerapp.actions import Refused
+from partnerapp.microsoft365 import consent
+from partnerapp.microsoft365.errors import CredentialsExpired, Microsoft365Error, NotYet, PageExpired, Unavailable
+from partnerapp.microsoft365.graph import Client
+from partnerapp.models import Job, Message
+from partnerapp.models.message import owner_and_notification_email
+
+logger = logging.getLogger(__name__)
+LEASE = timedelta(seconds=90)  # longer than one page with all its patience
+TURN = 120  # seconds that one pass spends on one tenant before it gives way
+OUR_FAULT_PAUSE = 300  # seconds
+
+
+def import_tenants() -> dict[str, int]:
+    """One pass over onboardings and imports that can go on. Returns the counts and `ms`."""
+    started, counts = monotonic(), Counter(proved=0, configured=0, completed=0, failed=0, waiting=0)
+    while onboarding := claim_onboarding(clock.wall()):
+        counts[advance(onboarding)] += 1
+        while run := claim_run(clock.wall()):
+            counts[go_on(run)] += 1
+    while run := claim_run(clock.wall()):
+        counts[go_on(run)] += 1
+    Job.finished("import", wall=clock.wall(), counts=dict(counts))
+    return dict(counts) | {"ms": round((monotonic() - started) * 1000)}
+
+
+def claim_onboarding(wall: datetime) -> Onboarding | None:
+    free = Q(lease_until=None) | Q(lease_until__lt=wall)
+    due = Onboarding.objects.filter(free, next_try_at__lte=wall).order_by("next_try_at")
+    with transaction.atomic():
+        row = due.select_for_update(skip_locked=True, of=("self",)).select_related("organization__subscription").first()
+        if row:
+            row.lease_until = wall + LEASE
+            row.save(update_fields=["lease_until"])
+    return row
+
+
+def advance(onboarding: Onboarding) -> str:
+    """Prove the consent, then the permissions, then let the import start. Returns what happened, as counted."""
+    try:
+        if not onboarding.connected:
+            onboarding = onboarding.prove(consent.prove(str(onboarding.tid)), at=clock.now())
+            if onboarding.error_code:
+                return "failed"
+        consent.check_permissions(str(onboarding.tid))
+        onboarding.configure(at=clock.now(), wall=clock.wall())
+    except NotYet:
+        return look_again(onboarding)
+    except CredentialsExpired as error:
+        logger.critical("Microsoft refuses this portal's own credential: %s", error.detail)  # staff's alarm
+        return wait(onboarding, OUR_FAULT_PAUSE)
+    except Unavailable as error:
+        return wait(onboarding, error.retry_after)
+    except Microsoft365Error as error:
+        onboarding.fail(error.code, at=clock.now(), detail=getattr(error, "name", ""))
+        return "failed"
+    except Refused:
+        return "waiting"  # withdrawn or reset meanwhile: nothing to go on with
+    return "configured"
+
+
+def look_again(onboarding: Onboarding) -> str:
+    """The consent is not visible at Microsoft yet: look again after 15, 30, 60, 60 … s, for 15 minutes."""
+    if onboarding.attempts >= len(PAUSES):
+        onboarding.fail("consent_not_visible", at=clock.now())
+        return "failed"
+    return wait(onboarding, PAUSES[onboarding.attempts])
+
+
+def wait(onboarding: Onboarding, seconds: float) -> str:
+    onboarding.try_later(clock.wall(), seconds)
+    return "waiting"
+
+
+def claim_run(wall: datetime) -> ImportRun | None:
+    free = Q(lease_until=None) | Q(lease_until__lt=wall)
+    due = ImportRun.objects.filter(ImportRun.OPEN, free, ready_at__lte=wall).order_by("ready_at")
+    with transaction.atomic():
+        run = due.select_for_update(skip_locked=True, of=("self",)).first()
+        if run:
+            run.lease_until = wall + LEASE
+            run.save(update_fields=["lease_until"])
+    return run
+
+
+def go_on(run: ImportRun) -> str:
+    """Continue one import from its checkpoint until it is complete, fails, must wait, or has had its turn."""
+    client, began = Client(str(run.tid)), monotonic()
+    try:
+        while run.step != ImportRun.Step.DONE:
+            STEPS[run.step](run, client)
+            if not run.checkpoint(lease=run.lease_until, until=clock.wall() + LEASE):
+                return "waiting"  # another worker has taken over
+            if monotonic() - began > TURN:
+                return hand_back(run, 0)
+    except PageExpired:
+        return start_again(run)
+    except Unavailable as error:
+        return hand_back(run, error.retry_after)
+    except CredentialsExpired as error:
+        logger.critical("Microsoft refuses this portal's own credential: %s", error.detail)
+        return hand_back(run, OUR_FAULT_PAUSE)
+    except Microsoft365Error as error:
+        return give_up(run, error)
+    return finish(run)
+
+
+def read_organization(run: ImportRun, client: Client) -> None:
+    client.organization()
+    run.step = ImportRun.Step.LICENCES
+
+
+def read_licences(run: ImportRun, client: Client) -> None:
+    run.licences = {licence.part_number: licence.consumed for licence in client.licences()}
+    run.total = client.user_count()
+    run.step = ImportRun.Step.USERS
+
+
+def read_users(run: ImportRun, client: Client) -> None:
+    page = next(iter(client.user_pages(run.next_link or None)))
+    run.done += len(page.users)
+    run.seats += seats(page.users)
+    run.next_link = page.next_link or ""
+    if not run.next_link:
+        run.step = ImportRun.Step.DONE
+
+
+STEPS: dict[str, Callable[[ImportRun, Client], None]] = {
+    ImportRun.Step.ORGANIZATION: read_organization,
+    ImportRun.Step.LICENCES: read_licences,
+    ImportRun.Step.USERS: read_users,
+}
+
+
+def seats(users: Iterable[dict]) -> int:
+    """Enabled users with at least one licence: the billing quantity."""
+    return sum(1 for user in users if user.get("accountEnabled") and user.get("assignedLicenses"))
+
+
+def hand_back(run: ImportRun, seconds: float) -> str:
+    later = clock.wall() + timedelta(seconds=seconds)
+    ImportRun.objects.filter(pk=run.pk, lease_until=run.lease_until).update(ready_at=later, lease_until=None)
+    return "waiting"
+
+
+def start_again(run: ImportRun) -> str:
+    """Microsoft forgot where the list stopped: read the users again, counting from nothing."""
+    run.next_link, run.done, run.seats = "", 0, 0
+    run.checkpoint(lease=run.lease_until, until=clock.wall() + LEASE)
+    return hand_back(run, 0)
+
+
+def give_up(run: ImportRun, error: Microsoft365Error) -> str:
+    """The import cannot go on: Pre-import error; the counts of an earlier import stay."""
+    at = clock.now()
+    with transaction.atomic():
+        if ImportRun.objects.filter(ImportRun.OPEN, pk=run.pk).update(failed_at=at, lease_until=None):
+            onboarding = Onboarding.objects.get(pk=run.organization_id)
+            onboarding.fail(error.code, at=at, detail=getattr(error, "name", ""))
+    return "failed"
+
+
+def finish(run: ImportRun) -> str:
+    """The counts replace the old ones, and the trial starts (R15), in one transaction."""
+    at = clock.now()
+    with transaction.atomic():
+        if not ImportRun.objects.filter(ImportRun.OPEN, pk=run.pk).update(finished_at=at, lease_until=None):
+            return "waiting"
+        organization = run.organization
+        organization.subscription.begin(at=at, seats=run.seats)
+        to = owner_and_notification_email(organization)
+        Message.queue("onboarding.import_completed", organization, about_at=at, to=to)
+    return "completed"

@@ -1,0 +1,123 @@
+"""WHO may. One table; what is visible; and the label that every view carries.
+
+A rule about a row (may this trial be extended *now*?) is another question: that one the row's model answers.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.views import redirect_to_login
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+
+from partnerapp.models import Operator, Organization
+
+DISTRIBUTOR, PARTNER, CUSTOMER = Organization.Kind.DISTRIBUTOR, Organization.Kind.PARTNER, Organization.Kind.CUSTOMER
+ADMIN = frozenset({Operator.Role.ADMIN})
+EVERYBODY = frozenset(Operator.Role)
+
+# {action: {kind of the operator's organization: roles}}. An action on an organization also needs to be its owner's.
+MAY: dict[str, dict[str, frozenset[str]]] = {
+    "home": {DISTRIBUTOR: EVERYBODY, PARTNER: EVERYBODY},
+    "see_partners": {DISTRIBUTOR: EVERYBODY},
+    "add_partner": {DISTRIBUTOR: ADMIN},
+    "extend_trial": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "manage_subscription_upgrade": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "convert_to_production": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "cancel_trial": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "copy_activation_link": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "resend_activation_link": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "change_notification_email": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "reset_link": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "withdraw": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "try_again": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+}
+
+
+def visible_to(operator: Operator) -> QuerySet[Organization]:
+    """The organizations whose existence this operator may know: its own branch of the tree, itself included."""
+    own = operator.organization_id
+    if own is None:
+        return Organization.objects.none()
+    return Organization.objects.filter(Q(distributor_id=own) | Q(pk=own) | Q(parent_id=own))
+
+
+def refusal(operator: Operator, action: str, organization: Organization | None = None) -> str:
+    """Why this operator may not do this (to this visible organization): a whole sentence, or "" when it may."""
+    roles = MAY[action].get(operator.organization.kind, frozenset())
+    if not roles:
+        return _("This page is not for {kind} accounts.").format(kind=operator.organization.get_kind_display())
+    if organization is not None and organization.parent_id != operator.organization_id:
+        return not_owner(organization)
+    if operator.role not in roles:
+        return _("Your role is {role}. Ask an Admin of {organization} to do this.").format(
+            role=operator.get_role_display(), organization=operator.organization.name
+        )
+    return ""
+
+
+def not_owner(organization: Organization) -> str:
+    if organization.parent is None:
+        return _("Nobody can do this for a distributor here.")
+    return _("Only {owner} can do this for {organization}.").format(
+        owner=organization.parent.name, organization=organization.name
+    )
+
+
+def may(operator: Operator, action: str, organization: Organization | None = None) -> bool:
+    return not refusal(operator, action, organization)
+
+
+def public(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Label a view that needs no operator."""
+    view.access = "public"  # type: ignore[attr-defined]
+    return view
+
+
+def page(action: str) -> Callable:
+    """Label a page: sign-in first, then this right of the operator's kind and role, or 403 with the sentence."""
+
+    def refuse(request: HttpRequest) -> HttpResponse | None:
+        sentence = refusal(request.user, action)
+        return forbid(request, sentence) if sentence else None
+
+    return labelled(action, refuse)
+
+
+def row_action(action: str) -> Callable:
+    """Label an action on rows: sign-in first. The view then looks its rows up among the visible ones (else 404) and
+    asks the right to each (else 403), so that a Viewer, too, cannot tell a foreign row from one that does not exist.
+    """
+    return labelled(action, lambda request: None)
+
+
+def labelled(action: str, refuse: Callable[[HttpRequest], HttpResponse | None]) -> Callable:
+    def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if not request.user.is_authenticated or request.user.organization_id is None:
+                return sign_in_first(request)
+            return refuse(request) or view(request, *args, **kwargs)
+
+        guarded.access = action  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def sign_in_first(request: HttpRequest) -> HttpResponse:
+    """To sign-in and back to this page (under htmx: to the page it was part of)."""
+    from django_htmx.http import HttpResponseClientRedirect
+
+    if getattr(request, "htmx", None):
+        page = request.htmx.current_url_abs_path or "/"
+        return HttpResponseClientRedirect(redirect_to_login(page).url)
+    return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
+
+
+def forbid(request: HttpRequest, sentence: str) -> HttpResponse:
+    """The 403 page with this sentence."""
+    return render(request, "403.html", {"exception": sentence}, status=403)

@@ -1,0 +1,32 @@
+"""What a button, a drawer and an answer need to know about something that a person may do."""
+
+from dataclasses import dataclass
+
+
+class Refused(Exception):
+    """A rule or a missing right refuses what was asked. The message is a whole sentence for the person who asked."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """One action on one row at one instant. `refusal` is the sentence that says why not and when; empty: allowed.
+
+    `opens`: the drawer may be opened although the action itself is refused (Extend trial before its window, R16).
+    """
+
+    name: str
+    refusal: str = ""
+    opens: bool = False
+
+    @property
+    def allowed(self) -> bool:
+        return not self.refusal
+
+    @property
+    def openable(self) -> bool:
+        return self.allowed or self.opens
+
+    def require(self) -> None:
+        """Raise Refused with the sentence unless the action is allowed."""
+        if self.refusal:
+            raise Refused(self.refusal)

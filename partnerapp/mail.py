@@ -1,0 +1,200 @@
+"""Mail: a message composed from its three templates, and the sender that empties the outbox.
+
+A mail goes to one recipient, with a Message-ID made from the message's id, so that the rare second copy is recognizable.
+"""
+
+import logging
+import smtplib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from email.utils import format_datetime
+from importlib import import_module
+from time import monotonic
+from urllib.parse import urljoin, urlsplit
+
+import css_inline
+from django.conf import settings
+from django.core.mail import get_connection
+from django.db import transaction
+from django.db.models import F, Q
+from django.template.loader import render_to_string
+from django.utils import timezone, translation
+
+from partnerapp import clock
+from partnerapp.models import Job, Message
+
+logger = logging.getLogger(__name__)
+BATCH = 50
+LEASE = timedelta(minutes=5)  # longer than a batch of timeouts; then another sender takes the message up
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
+AMBIGUOUS_TRIES = 3  # the first one and at most two more
+inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True)
+
+
+class Deferred(Exception):
+    """Try again later: the server is away or said so (4xx)."""
+
+
+class RefusedByServer(Exception):
+    """The server refused this mail for good (5xx)."""
+
+
+class Ambiguous(Exception):
+    """The server may or may not have taken the mail: it fell silent after the text was sent."""
+
+
+def absolute(path: str) -> str:
+    """A link for mails: from `BASE_URL`, never from a request."""
+    return urljoin(settings.BASE_URL + "/", path.lstrip("/"))
+
+
+def compose(message: Message) -> EmailMessage:
+    """The mail of a message, from `templates/emails/<app>/<function>.{subject.txt,txt,html}` and the app's composer."""
+    app, function, days = message.composer
+    zone = message.operator.zone if message.operator else timezone.get_default_timezone()
+    with timezone.override(zone), translation.override("en"):
+        composer: Callable = getattr(import_module(f"{app}.emails"), function)
+        attachments: list[tuple[str, str]] = []
+        context = {"message": message, "organization": message.organization, "product": settings.PRODUCT_NAME}
+        context |= {"days": days, "attachments": attachments} | composer(message)
+        return assemble(message, f"emails/{app}/{function}", context)
+
+
+def assemble(message: Message, name: str, context: dict) -> EmailMessage:
+    email = EmailMessage()
+    email["Subject"] = " ".join(render_to_string(f"{name}.subject.txt", context).split())
+    email["From"], email["To"] = settings.EMAIL_FROM, message.recipient
+    email["Message-ID"] = f"<{message.pk}@{urlsplit(settings.BASE_URL).hostname}>"
+    email["Date"] = format_datetime(clock.now())
+    email["Auto-Submitted"] = "auto-generated"
+    email.set_content(render_to_string(f"{name}.txt", context))
+    email.add_alternative(inliner.inline(render_to_string(f"{name}.html", context)), subtype="html")
+    for filename, calendar in context["attachments"]:
+        email.add_attachment(calendar, subtype="calendar", filename=filename)
+    return email
+
+
+@dataclass
+class Counts:
+    sent: int = 0
+    deferred: int = 0
+    refused: int = 0
+    ambiguous: int = 0
+    started: float = field(default_factory=monotonic)
+
+    def as_dict(self) -> dict[str, int]:
+        numbers = {name: getattr(self, name) for name in ("sent", "deferred", "refused", "ambiguous")}
+        return numbers | {"ms": round((monotonic() - self.started) * 1000)}
+
+
+def deliver() -> dict[str, int]:
+    """One pass of the outbox: everything that is ready now. Returns the counts and `ms`."""
+    counts = Counts()
+    while batch := claim(clock.wall()):
+        send_batch(batch, counts)
+    waiting = Message.objects.filter(state=Message.State.QUEUED, ready_at__lte=clock.wall()).order_by("ready_at")
+    oldest = waiting.values_list("ready_at", flat=True).first()
+    overdue = int((clock.wall() - oldest).total_seconds()) if oldest else 0
+    Job.finished("deliver", wall=clock.wall(), counts=counts.as_dict(), oldest_overdue_s=overdue)
+    return counts.as_dict()
+
+
+def claim(wall: datetime) -> list[Message]:
+    """Lease the next ready messages to this sender; a lease that ran out (a dead sender's) is free again."""
+    free = Q(lease_until=None) | Q(lease_until__lt=wall)
+    ready = Message.objects.filter(free, state=Message.State.QUEUED, ready_at__lte=wall).order_by("ready_at")
+    with transaction.atomic():
+        ids = list(ready.select_for_update(skip_locked=True).values_list("pk", flat=True)[:BATCH])
+        Message.objects.filter(pk__in=ids).update(lease_until=wall + LEASE)
+    leased = Message.objects.filter(pk__in=ids, state=Message.State.QUEUED)
+    return list(leased.select_related("organization__parent", "operator").order_by("ready_at"))
+
+
+def send_batch(batch: list[Message], counts: Counts) -> None:
+    """Send leased messages over one connection; a bad one never stops the others."""
+    line = Line()
+    for message in batch:
+        try:
+            line.transmit(compose(message))
+        except Ambiguous as error:
+            again(message, error, counts, Message.State.AMBIGUOUS if message.attempts + 1 >= AMBIGUOUS_TRIES else None)
+        except RefusedByServer as error:
+            again(message, error, counts, Message.State.REFUSED)
+        except Deferred as error:
+            again(message, error, counts)
+        except Exception as error:  # a mail that cannot be composed is the mail's fault, not the outbox's
+            logger.exception("message %s cannot be composed", message.pk)
+            again(message, error, counts)
+        else:
+            accepted(message, counts)
+    line.close()
+
+
+def accepted(message: Message, counts: Counts) -> None:
+    """The mail server took it. Also when a verb has made it obsolete meanwhile: it did go out."""
+    facts = {"state": Message.State.SENT, "accepted_at": clock.now(), "lease_until": None, "last_error": ""}
+    Message.objects.filter(pk=message.pk).update(**facts, attempts=F("attempts") + 1)
+    counts.sent += 1
+
+
+def again(message: Message, error: Exception, counts: Counts, final: str | None = None) -> None:
+    """Not accepted: try later (1 min … 6 h), or leave it in this final state."""
+    pause = min(FIRST_PAUSE * 2**message.attempts, LONGEST_PAUSE)
+    facts = {"last_error": str(error)[:500], "lease_until": None, "ready_at": clock.wall() + pause}
+    mine = Message.objects.filter(pk=message.pk, state=Message.State.QUEUED)
+    mine.update(**facts, attempts=F("attempts") + 1, state=final or Message.State.QUEUED)
+    name = {Message.State.REFUSED: "refused", Message.State.AMBIGUOUS: "ambiguous"}.get(final, "deferred")  # type: ignore[call-overload]
+    setattr(counts, name, getattr(counts, name) + 1)
+
+
+class Line:
+    """One SMTP connection, opened when needed and again after it broke. Its steps tell refused, later and unknown apart,
+    which `smtplib.sendmail` does not.
+    """
+
+    def __init__(self) -> None:
+        self.backend = get_connection("django.core.mail.backends.smtp.EmailBackend")
+
+    def transmit(self, email: EmailMessage) -> None:
+        """Hand one mail to the server. Raises Deferred, RefusedByServer or Ambiguous."""
+        smtp = self.open()
+        try:
+            smtp.ehlo_or_helo_if_needed()
+            for step, argument in ((smtp.mail, settings.EMAIL_FROM), (smtp.rcpt, email["To"])):
+                judge(smtp, *step(argument))
+        except (OSError, smtplib.SMTPException) as error:
+            self.close()
+            raise Deferred(f"The mail server broke off: {error}") from error
+        try:
+            reply = smtp.data(email.as_bytes(policy=email.policy.clone(linesep="\r\n")))
+        except smtplib.SMTPDataError as error:
+            reply = (error.smtp_code, error.smtp_error)  # refused at DATA already: nothing was sent
+        except (OSError, smtplib.SMTPException) as error:
+            self.close()
+            raise Ambiguous(f"The mail server fell silent after the mail was sent: {error}") from error
+        judge(smtp, *reply)
+
+    def open(self) -> smtplib.SMTP:
+        try:
+            self.backend.open()
+        except (OSError, smtplib.SMTPException) as error:
+            self.backend.connection = None
+            raise Deferred(f"The mail server cannot be reached: {error}") from error
+        return self.backend.connection
+
+    def close(self) -> None:
+        try:
+            self.backend.close()
+        except (OSError, smtplib.SMTPException):
+            self.backend.connection = None
+
+
+def judge(smtp: smtplib.SMTP, code: int, answer: bytes | str) -> None:
+    """Sort a reply: 2xx goes on, 5xx refuses, anything else defers; the connection stays usable for the next mail."""
+    if 200 <= code < 300:
+        return
+    text = f"{code} {answer.decode(errors='replace') if isinstance(answer, bytes) else answer}"
+    smtp.rset()
+    raise RefusedByServer(text) if code >= 500 else Deferred(text)

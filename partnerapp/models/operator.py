@@ -1,0 +1,111 @@
+"""People who sign in: operators of an organization (with Microsoft), and Vendor staff (Django's admin)."""
+
+import uuid
+import zoneinfo
+from datetime import datetime
+
+from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin, UserManager
+from django.core import signing
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from partnerapp.models.organization import Organization
+
+INVITATIONS = signing.Signer(salt="partnerapp.operator.invitation", sep="~")
+
+
+class OperatorQuerySet(models.QuerySet):
+    def active(self) -> "OperatorQuerySet":
+        """Signed in at least once and not disabled."""
+        return self.filter(accepted_at__isnull=False, disabled_at=None)
+
+    def admins_of(self, organization_id: int) -> "OperatorQuerySet":
+        """The active Admins of an organization: those who get its mails."""
+        return self.active().filter(organization_id=organization_id, role=Operator.Role.ADMIN)
+
+
+class OperatorManager(UserManager.from_queryset(OperatorQuerySet)):  # type: ignore[misc]
+    """Finds operators; `create_superuser` makes Vendor staff."""
+
+
+class Operator(AbstractBaseUser, PermissionsMixin):
+    """A person who signs in. Operators are `(tid, oid)` of Microsoft, never an email; staff have a username and a
+    password and belong to no organization. Instants are UTC.
+    """
+
+    class Role(models.TextChoices):
+        ADMIN = "admin", _("Admin")
+        VIEWER = "viewer", _("Viewer")
+
+    id = models.BigAutoField(primary_key=True)
+    username = models.CharField(max_length=150, unique=True, default=uuid.uuid4)
+    organization = models.ForeignKey(
+        Organization, models.PROTECT, null=True, blank=True, related_name="operators"
+    )
+    role = models.CharField(max_length=6, choices=Role, default=Role.ADMIN)
+    name = models.CharField(max_length=150)
+    email = models.EmailField()
+    tid = models.UUIDField(null=True, blank=True)
+    oid = models.UUIDField(null=True, blank=True)
+    invited_at = models.DateTimeField(null=True, blank=True)
+    invited_by = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    theme = models.CharField(max_length=6, default="system")
+    is_staff = models.BooleanField(default=False)
+
+    objects = OperatorManager()
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = ["name", "email"]
+
+    class Meta:
+        db_table = "operator"
+        constraints = [
+            models.UniqueConstraint(fields=["tid", "oid"], name="one_operator_per_microsoft_identity"),
+            models.UniqueConstraint("organization", Lower("email"), name="one_operator_per_email_and_organization"),
+            models.CheckConstraint(
+                name="staff_or_organization",
+                condition=models.Q(is_staff=True, organization=None)
+                | models.Q(is_staff=False, organization__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="identity_is_whole",
+                condition=models.Q(tid=None, oid=None) | models.Q(tid__isnull=False, oid__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="accepted_operator_has_an_identity",
+                condition=models.Q(accepted_at=None) | models.Q(oid__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="operator_role_known", condition=models.Q(role__in=["admin", "viewer"])
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_active(self) -> bool:  # type: ignore[override]
+        return self.disabled_at is None
+
+    @property
+    def zone(self) -> zoneinfo.ZoneInfo:
+        return zoneinfo.ZoneInfo(self.time_zone)
+
+    def invitation_token(self) -> str:
+        """The invitation link's token: a signature over id and `invited_at`; a newer invitation kills it."""
+        return INVITATIONS.sign(f"{self.pk}.{int((self.invited_at or datetime.min).timestamp())}")
+
+    @classmethod
+    def invited(cls, token: str) -> "Operator | None":
+        """The pending operator whom this invitation token invites, or None."""
+        try:
+            pk, _dot, instant = INVITATIONS.unsign(token).partition(".")
+        except signing.BadSignature:
+            return None
+        operator = cls.objects.select_related("organization").filter(pk=pk, accepted_at=None).first()
+        live = operator and operator.disabled_at is None and operator.invited_at
+        return operator if live and int(operator.invited_at.timestamp()) == int(instant) else None

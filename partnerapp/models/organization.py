@@ -1,0 +1,132 @@
+"""Distributors, Partners and customers: one table, one tree."""
+
+import unicodedata
+
+from django.conf import settings
+from django.db import connection, models
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+
+def fold(text: str) -> str:
+    """The form in which names are compared and sorted: no marks, no case, only letters and digits between spaces."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    return " ".join("".join(c if c.isalnum() else " " for c in plain.casefold()).split())
+
+
+class OrganizationQuerySet(models.QuerySet):
+    def like(self, name: str) -> "OrganizationQuerySet":
+        """Those with the same name, however it is written (R6)."""
+        return self.filter(name_key=fold(name))
+
+
+class Organization(models.Model):
+    """A distributor, a Partner or a customer. Its owner (`parent`) runs its subscription.
+
+    `tid` is the connected Microsoft 365 tenant, set when consent is proved; it stays as a fact after the claim on it
+    ended (`tid_released_at`, UTC). Instants are UTC.
+    """
+
+    class Kind(models.TextChoices):
+        DISTRIBUTOR = "distributor", _("Distributor")
+        PARTNER = "partner", _("Partner")
+        CUSTOMER = "customer", _("Customer")
+
+    class Source(models.TextChoices):
+        MSP = "msp", _("MSP")
+        VENDOR = "vendor", _("Vendor")
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=12, choices=Kind)
+    # The tree's key on every row: a query that starts from it cannot leave the tree. The real guard is the composite
+    # foreign key (parent, distributor) of the migration, so this copy carries none.
+    distributor = models.ForeignKey("self", models.DO_NOTHING, db_constraint=False, related_name="+")
+    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
+    name = models.CharField(_("Organization name"), max_length=120)
+    name_key = models.CharField(max_length=480, db_collation="C", editable=False)
+    notification_email = models.EmailField(_("Notification email"))
+    source = models.CharField(max_length=6, choices=Source, blank=True, default="")
+    tid = models.UUIDField(null=True, blank=True)
+    tid_released_at = models.DateTimeField(null=True, blank=True)
+    default_domain = models.CharField(max_length=255, blank=True, default="")
+    country = models.CharField(max_length=2, blank=True, default="")
+    request_key = models.UUIDField(null=True, blank=True, unique=True)
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+
+    objects = OrganizationQuerySet.as_manager()
+
+    class Meta:
+        db_table = "organization"
+        constraints = [
+            models.CheckConstraint(
+                name="distributor_has_no_parent",
+                condition=models.Q(kind="distributor", parent=None, distributor=models.F("id"))
+                | (~models.Q(kind="distributor") & models.Q(parent__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="partner_hangs_below_its_distributor",
+                condition=~models.Q(kind="partner") | models.Q(parent=models.F("distributor")),
+            ),
+            models.CheckConstraint(
+                name="customer_has_a_source",
+                condition=models.Q(kind="customer") & ~models.Q(source="")
+                | ~models.Q(kind="customer") & models.Q(source=""),
+            ),
+            models.CheckConstraint(name="organization_is_named", condition=~models.Q(name="")),
+            models.CheckConstraint(
+                name="released_tenant_was_connected",
+                condition=models.Q(tid_released_at=None) | models.Q(tid__isnull=False),
+            ),
+            models.UniqueConstraint("id", "distributor", name="organization_tree_key"),
+            models.UniqueConstraint(
+                fields=["tid"],
+                name="tenant_belongs_to_one_organization",
+                condition=models.Q(tid_released_at=None),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["distributor", "kind", "name_key", "id"], name="organization_by_name"),
+            models.Index(fields=["parent", "name_key", "id"], name="organization_below_by_name"),
+            models.Index(fields=["distributor", "kind", "-created_at", "-id"], name="organization_newest"),
+            models.Index(Lower("notification_email"), name="organization_email"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args, **kwargs) -> None:
+        self.name_key = fold(self.name)
+        if self.pk is None and self.kind == self.Kind.DISTRIBUTOR:
+            self.pk = self.distributor_id = next_id()  # its tree's key is its own id, so it must be known first
+        super().save(*args, **kwargs)
+
+    @property
+    def partner_id(self) -> int | None:
+        """The Partner in whose branch this organization stands (a Partner stands in its own)."""
+        if self.kind == self.Kind.PARTNER:
+            return self.pk
+        return self.parent_id if self.kind == self.Kind.CUSTOMER else None
+
+    @property
+    def branch(self) -> dict[str, int | None]:
+        """The keys that every row about this organization carries, for isolation and for lists."""
+        return {"distributor_id": self.distributor_id, "partner_id": self.partner_id}
+
+    @property
+    def connected(self) -> bool:
+        """Consent was proved (R9): its Microsoft 365 tenant is known."""
+        return self.tid is not None
+
+    def tenant_taken(self) -> bool:
+        """Another organization has this one's Microsoft 365 tenant now (R13)."""
+        others = Organization.objects.filter(tid=self.tid, tid_released_at=None).exclude(pk=self.pk)
+        return self.tid is not None and others.exists()
+
+
+def next_id() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence('organization', 'id'))")
+        return cursor.fetchone()[0]

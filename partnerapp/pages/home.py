@@ -1,0 +1,76 @@
+"""The start page: a distributor's Partners, or a Partner's own subscription; and the operator's preferences."""
+
+import zoneinfo
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from partnerapp import clock, dates, drawers
+from partnerapp.access import may, page
+from partnerapp.models import Organization
+from partnerapp.pages.rows import subscription_cells
+from subscriptions.models.subscription import State
+
+THEMES = {"system", "light", "dark"}
+
+
+@require_safe
+@page("home")
+def home(request: HttpRequest) -> HttpResponse:
+    if may(request.user, "see_partners"):
+        return redirect("partners")
+    at = clock.now()
+    organization = Organization.objects.select_related("subscription", "parent").get(pk=request.user.organization_id)
+    organization.subscription.organization = organization
+    context = {
+        "organization": {"name": organization.name, "tenant": organization.default_domain},
+        "row": subscription_cells(organization.subscription, at),
+        "next": {"text": what_next(organization, at)},
+        "facts": facts(organization),
+    }
+    return render(request, "home.html", context)
+
+
+def what_next(organization: Organization, at) -> str:
+    """One sentence: what happens to this subscription if nobody does anything."""
+    subscription, owner = organization.subscription, organization.parent.name
+    state = subscription.state(at)
+    if state == State.PENDING:
+        return _("Your trial starts when the import of your Microsoft 365 tenant is complete.")
+    if state in {State.TRIAL, State.HELD}:
+        when = dates.moment(subscription.deadline)
+        ends = _("Your trial ends on {when}. {owner} has blocked the automatic upgrade.")
+        goes_on = _("Your trial upgrades to Production on {when}. {owner} can extend, block or cancel it until then.")
+        return (ends if subscription.blocked_at else goes_on).format(when=when, owner=owner)
+    if state == State.PRODUCTION:
+        return _("You are in Production. Questions about it? Ask {owner}.").format(owner=owner)
+    return _("Your trial is over and so is your access. {owner} can convert it to a production account.").format(owner=owner)
+
+
+def facts(organization: Organization) -> list[dict]:
+    subscription = organization.subscription
+    holdings = subscription.holdings.filter(until_at=None).select_related("product")
+    rows = [
+        (_("Your distributor"), organization.parent.name),
+        (_("Microsoft 365 tenant"), organization.default_domain or _("not connected")),
+        (_("Seats"), "–" if subscription.seats is None else subscription.seats),
+        (_("Included"), ", ".join(holding.product.name for holding in holdings)),
+    ]
+    return [{"label": label, "value": value} for label, value in rows]
+
+
+@require_POST
+@page("home")
+def preferences(request: HttpRequest) -> HttpResponse:
+    """Theme and time zone of the operator; nonsense is ignored."""
+    operator = request.user
+    if (theme := request.POST.get("theme")) in THEMES:
+        operator.theme = theme
+    if (zone := request.POST.get("time_zone")) in zoneinfo.available_timezones():
+        operator.time_zone = zone
+    operator.save(update_fields=["theme", "time_zone"])
+    return HttpResponseRedirect(drawers.safe_next(request), status=303)
+
+

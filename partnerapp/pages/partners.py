@@ -1,0 +1,268 @@
+"""Invoice › Partners: the two tabs, and the Actions menu for what is selected."""
+
+from datetime import datetime
+
+from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from onboarding.actions import DRAWERS as ONBOARDING_DRAWERS
+from onboarding.models import ImportRun
+from onboarding.steps import steps, waiting
+from partnerapp import access, clock
+from partnerapp.access import page
+from partnerapp.drawers import MOST, Drawer
+from partnerapp.models import Event, Message, Operator, Organization
+from partnerapp.pages.rows import after_trial, subscription_cells
+from subscriptions.models import SubscriptionProduct
+from subscriptions.views import DRAWERS as SUBSCRIPTION_DRAWERS
+
+DRAWERS: list[Drawer] = [*SUBSCRIPTION_DRAWERS, *ONBOARDING_DRAWERS]
+FEW = 200  # rows of a list; more, and paging, come with the list mechanism
+PENDING = Q(subscription__imported_at=None)
+MOVING_SECONDS, QUIET_SECONDS = 2, 10
+
+
+def partners_of(operator: Operator) -> QuerySet[Organization]:
+    """The Partners that this operator sees, each with its subscription."""
+    rows = access.visible_to(operator).filter(kind=Organization.Kind.PARTNER)
+    return rows.select_related("subscription", "onboarding", "parent")
+
+
+@require_safe
+@page("see_partners")
+def partners(request: HttpRequest) -> HttpResponse:
+    """Those whose import is complete, what ends soonest first."""
+    at = clock.now()
+    holdings = Prefetch("subscription__holdings", SubscriptionProduct.objects.filter(until_at=None).select_related("product"))
+    rows = partners_of(request.user).exclude(PENDING).prefetch_related(holdings)
+    rows = rows.annotate(customers=Count("children")).order_by("subscription__sort_at", "name_key", "pk")[:FEW]
+    context = {"rows": [partner_row(row, at, picked(request)) for row in rows], **surroundings(request, "partners", at)}
+    return render(request, template(request, "partners"), context)
+
+
+def partner_row(organization: Organization, at: datetime, chosen: set[str]) -> dict:
+    subscription = organization.subscription
+    products = [holding.product for holding in subscription.holdings.all()]
+    return {
+        "id": organization.pk,
+        "name": organization.name,
+        "email": organization.notification_email,
+        "selected": str(organization.pk) in chosen,
+        **subscription_cells(subscription, at),
+        "after": after_trial(subscription, at),
+        "skus": [product.name for product in products if product.kind == "sku"],
+        "add_ons": [product.name for product in products if product.kind == "addon"],
+        "customers": organization.customers,
+        "seats": subscription.seats,
+        "extended_at": subscription.extended_at,
+    }
+
+
+@require_safe
+@page("see_partners")
+def pending_partners(request: HttpRequest) -> HttpResponse:
+    """Those on their way; a poll asks again while something moves."""
+    at = clock.now()
+    shown = pending_rows(request.user)
+    if request.htmx and request.GET.get("poll"):
+        return poll(request, at)
+    rows = [pending_row(row, at, picked(request)) for row in shown[:FEW]]
+    context = {"rows": rows, "poll": next_poll(rows), **surroundings(request, "pending_partners", at)}
+    return render(request, template(request, "pending_partners"), context)
+
+
+def pending_rows(operator: Operator, *also: str) -> QuerySet[Organization]:
+    """Pending Partners (and those of `also`, by id), errors first, then the longest waiting."""
+    latest = Event.objects.filter(organization=OuterRef("pk")).order_by("-pk")
+    rows = partners_of(operator).filter(PENDING | Q(pk__in=also)).filter(subscription__withdrawn_at=None)
+    runs = Prefetch("import_runs", ImportRun.objects.filter(ImportRun.OPEN))
+    rows = rows.select_related("onboarding__link_message").prefetch_related(runs)
+    rows = rows.annotate(
+        log_kind=Subquery(latest.values("kind")[:1]),
+        log_at=Subquery(latest.values("at")[:1]),
+        import_errors=Count("events", filter=Q(events__kind="pre_import_error")),
+    )
+    return rows.order_by(F("onboarding__error_at").asc(nulls_last=True), "onboarding__waiting_since", "pk")
+
+
+def pending_row(organization: Organization, at: datetime, chosen: set[str]) -> dict:
+    onboarding = organization.onboarding
+    organization.subscription.organization = onboarding.organization = organization
+    run = onboarding.running_import()
+    problem = onboarding.problem
+    complete = organization.subscription.imported_at is not None
+    return {
+        "id": organization.pk,
+        "name": organization.name,
+        "email": organization.notification_email,
+        "selected": str(organization.pk) in chosen,
+        "copy": {"url": action_url("copy_activation_link", organization), "refusal": onboarding.copying(at).refusal},
+        "mail": mail(onboarding.link_message),
+        "steps": steps(onboarding),
+        "progress": {"label": _("Users"), "done": min(run.done, run.total), "total": run.total} if run and run.total else None,
+        "error": {"cause": problem.cause, "remedy": problem.remedy, "retry_url": action_url("try_again", organization)} if problem else None,
+        "waiting": waiting(onboarding, at),
+        "moving": onboarding.waits_for_us and not complete,
+        "import_errors": organization.import_errors,
+        "log_message": log_words(organization.log_kind),
+        "log_at": organization.log_at,
+        "expires_at": None if onboarding.connected else onboarding.link_expires_at,
+        "expired": at >= onboarding.link_expires_at,
+        "moved": {"text": _("Import completed: moved to Partners"), "url": reverse("partners")} if complete else None,
+    }  # fmt: skip
+
+
+def log_words(kind: str | None) -> str:
+    """An event's kind as a line of text."""
+    return (kind or "").replace("_", " ").capitalize()
+
+
+def mail(message: Message | None) -> dict | None:
+    if message is None:
+        return None
+    failed = message.state in {Message.State.REFUSED, Message.State.AMBIGUOUS}
+    states = {Message.State.SENT: "sent", Message.State.QUEUED: "sending"}
+    return {"state": "refused" if failed else states.get(Message.State(message.state), ""), "reason": message.last_error}
+
+
+def action_url(name: str, organization: Organization) -> str:
+    query = {"id": organization.pk, "next": reverse("pending_partners")}
+    return f"{reverse(name)}?{urlencode(query)}"
+
+
+def next_poll(rows: list[dict]) -> dict | None:
+    """Ask again soon while something moves, later while somebody is waited for, and never when the list is empty."""
+    going = [row for row in rows if not row["moved"]]
+    if not going:
+        return None
+    query = urlencode({"poll": 1, "shown": [row["id"] for row in going]}, doseq=True)
+    seconds = MOVING_SECONDS if any(row["moving"] for row in going) else QUIET_SECONDS
+    return {"url": f"{reverse('pending_partners')}?{query}", "seconds": seconds}
+
+
+def poll(request: HttpRequest, at: datetime) -> HttpResponse:
+    """The rows as they are now; one that completed says so before it goes."""
+    shown = [pk for pk in request.GET.getlist("shown") if pk.isascii() and pk.isdigit() and len(pk) < 19][:FEW]
+    rows = [pending_row(row, at, picked(request)) for row in pending_rows(request.user, *shown)[:FEW]]
+    known = [row for row in rows if str(row["id"]) in shown]
+    context = {"rows": known, "poll": next_poll(rows), "tabs": tabs(request, "pending_partners")}
+    response = render(request, "organizations/pending_poll.html", context)
+    return announce(response, [row for row in known if row["moved"]])
+
+
+def announce(response: HttpResponse, moved: list[dict]) -> HttpResponse:
+    from django_htmx.http import trigger_client_event
+
+    for row in moved[:1]:
+        text = _("{name}: import completed. It is in Partners now.").format(name=row["name"])
+        trigger_client_event(response, "toast", {"text": text, "level": "success", "href": reverse("partners")})
+    return response
+
+
+def picked(request: HttpRequest) -> set[str]:
+    return set(request.GET.getlist("id")[:MOST])
+
+
+def template(request: HttpRequest, name: str) -> str:
+    return f"organizations/{name}_list.html" if request.htmx else f"organizations/{name}.html"
+
+
+def surroundings(request: HttpRequest, current: str, at: datetime) -> dict:
+    """Title, tabs, menu and selection bar of both lists."""
+    chosen = chosen_rows(request)
+    counted = tabs(request, current)
+    total = next(tab["count"] for tab in counted if tab["current"])
+    add = {
+        "label": _("Add Partner"),
+        "url": f"{reverse('add_partner')}?{urlencode({'next': reverse('pending_partners')})}",
+        "refusal": access.refusal(request.user, "add_partner"),
+    }
+    listing = {
+        "title": _("Partners"),
+        "url": reverse(current),
+        "selection_url": reverse("partners_selection"),
+        "summary": _("Select Partners to see what you can do with them.") if total else "",
+        "add": add,
+    }
+    return {
+        "listing": listing,
+        "tabs": counted,
+        "selection": selection_of(chosen),
+        "menu": menu(request.user, chosen, at, listing["add"]),
+    }
+
+
+def tabs(request: HttpRequest, current: str) -> list[dict]:
+    rows = partners_of(request.user)
+    counts = rows.aggregate(
+        pending=Count("pk", filter=PENDING & Q(subscription__withdrawn_at=None)), there=Count("pk", filter=~PENDING)
+    )
+    names = [("partners", _("Partners"), counts["there"]), ("pending_partners", _("Pending Partners"), counts["pending"])]
+    return [
+        {"name": name, "label": label, "url": reverse(name), "current": name == current, "count": count}
+        for name, label, count in names
+    ]
+
+
+def chosen_rows(request: HttpRequest) -> list[Organization]:
+    """The selected rows, as far as they are visible: a bar that redraws itself is no place for a 404."""
+    ids = [pk for pk in picked(request) if pk.isascii() and pk.isdigit() and len(pk) < 19]
+    if not ids:
+        return []
+    rows = partners_of(request.user).filter(pk__in=ids).select_related("onboarding__link_message").order_by("name_key", "pk")
+    for row in rows:
+        row.subscription.organization = row.onboarding.organization = row
+    return list(rows)
+
+
+def selection_of(rows: list[Organization]) -> dict:
+    names = ", ".join(row.name for row in rows[:3])
+    more = len(rows) - 3
+    return {"count": len(rows), "names": f"{names} …" if more > 0 else names}
+
+
+@require_safe
+@page("see_partners")
+def selection(request: HttpRequest) -> HttpResponse:
+    """What the selected rows allow: the bar and the Actions menu, from the rules (R30)."""
+    rows = chosen_rows(request)
+    at = clock.now()
+    context = surroundings(request, "partners", at) | {"selection": selection_of(rows)}
+    return render(request, "organizations/selection.html", context)
+
+
+def menu(operator: Operator, rows: list[Organization], at: datetime, add: dict) -> list[dict]:
+    """Every action, the refused ones with their reason."""
+    first = {"name": "add_partner", "icon": "plus", **add, "takes_selection": False}
+    items = [menu_item(drawer, operator, rows, at) for drawer in DRAWERS]
+    items[0]["divider"] = items[len(SUBSCRIPTION_DRAWERS)]["divider"] = True
+    return [first, *items]
+
+
+def menu_item(drawer: Drawer, operator: Operator, rows: list[Organization], at: datetime) -> dict:
+    """One action for the selected rows: "Extend trial (3 of 5)"; grey with the first reason when none qualifies."""
+    answers = [(access.refusal(operator, drawer.name, row), drawer.rule(row, at)) for row in rows]
+    allowed = [rule for who, rule in answers if not who and rule.allowed]
+    opens = [rule for who, rule in answers if not who and rule.openable]
+    label = str(drawer.label)
+    if len(rows) > 1 and allowed:
+        label = _("{action} ({count} of {total})").format(action=label, count=len(allowed), total=len(rows))
+    reason = next((who or rule.refusal for who, rule in answers if who or rule.refusal), "")
+    if not rows:
+        reason = _("Select a Partner first.")
+    usable = bool(allowed or (opens and len(rows) == 1))
+    return {
+        "name": drawer.name,
+        "label": label,
+        "url": reverse(drawer.name),
+        "icon": drawer.icon,
+        "refusal": "" if usable else reason,
+        "note": reason if usable and not allowed else "",
+        "danger": drawer.danger,
+        "takes_selection": True,
+    }

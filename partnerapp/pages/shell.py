@@ -1,0 +1,67 @@
+"""What every page shows around its content: navigation, profile, whether the automation runs, the demo's bar."""
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
+
+from partnerapp import clock
+from partnerapp.access import may
+from partnerapp.models import Job, Operator
+
+ITEMS = [  # group, label, icon, URL name, access
+    ("Invoice", "Partners", "building", "partners", "see_partners"),
+]
+
+
+def shell(request: HttpRequest) -> dict:
+    """Context processor; nothing is asked of the database unless a template uses it."""
+    operator = getattr(request, "user", None)
+    signed_in = operator is not None and operator.is_authenticated and operator.organization_id is not None
+    context = {"product_name": settings.PRODUCT_NAME, "signin_url": reverse("signin"), "demo": None}
+    if settings.DEMO:
+        from partnerapp.demo.bar import bar
+
+        context["demo"] = SimpleLazyObject(lambda: bar(request))
+    if not signed_in:
+        return context
+    return context | {
+        "navigation": navigation(request, operator),
+        "profile": profile(operator),
+        "theme": operator.theme,
+        "automation": SimpleLazyObject(automation),
+    }
+
+
+def navigation(request: HttpRequest, operator: Operator) -> list[dict]:
+    groups: dict[str, list[dict]] = {}
+    if may(operator, "home") and not may(operator, "see_partners"):
+        groups[""] = [item(request, _("Your subscription"), "home", "home")]
+    for group, label, icon, name, access in ITEMS:
+        if may(operator, access):
+            groups.setdefault(group, []).append(item(request, label, icon, name))
+    return [{"label": label, "items": items} for label, items in groups.items()]
+
+
+def item(request: HttpRequest, label: str, icon: str, name: str) -> dict:
+    url = reverse(name)
+    current = request.path == url or (url != "/" and request.path.startswith(url))
+    return {"label": label, "url": url, "icon": icon, "current": current, "count": None}
+
+
+def profile(operator: Operator) -> dict:
+    return {
+        "name": operator.name,
+        "initials": "".join(part[0] for part in operator.name.split()[:2]).upper(),
+        "organization": operator.organization.name,
+        "role": operator.get_role_display(),
+        "preferences_url": reverse("preferences"),
+        "sign_out_url": reverse("signout"),
+    }
+
+
+def automation() -> dict:
+    """Whether the sweep runs: its last success, and whether that is older than 3 minutes."""
+    health = Job.health(clock.wall())["sweep"]
+    return {"last_ran": health["last_ok_at"], "stale": health["overdue"]}

@@ -1,0 +1,165 @@
+"""Sign-in with Microsoft, invitations, and where Microsoft sends the browser back to."""
+
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.contrib.auth import login, logout
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from onboarding import views as onboarding
+from partnerapp import clock, flows
+from partnerapp.access import public
+from partnerapp.actions import Refused
+from partnerapp.microsoft365.errors import SigninFailed
+from partnerapp.microsoft365.signin import Identity
+from partnerapp.models import Event, Operator, Organization, SigninFlow
+
+BACKEND = settings.AUTHENTICATION_BACKENDS[0]
+
+
+def safe_next(url: str) -> str:
+    """`next`, if it stays in this portal, else the start page."""
+    allowed = url_has_allowed_host_and_scheme(url, {urlsplit(settings.BASE_URL).netloc}, require_https=not settings.DEMO)
+    return url if url.startswith("/") and allowed else "/"
+
+
+def failed(request: HttpRequest, message: str, *, status: int = 400) -> HttpResponse:
+    return render(request, "signin.html", {"refusal": message, "next": "/"}, status=status)
+
+
+@public
+@require_http_methods(["GET", "HEAD", "POST"])
+def signin(request: HttpRequest) -> HttpResponse:
+    """GET: the page with one button. POST: to Microsoft."""
+    target = safe_next(request.POST.get("next") or request.GET.get("next") or "/")
+    if request.method != "POST":
+        return render(request, "signin.html", {"next": target})
+    try:
+        return flows.sign_in(request, SigninFlow.Purpose.SIGNIN, next_url=target[:500])
+    except SigninFailed as error:
+        return failed(request, str(error), status=503)
+
+
+@public
+@require_http_methods(["GET", "HEAD", "POST"])
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """An operator's invitation: the page, and (POST) to Microsoft, at the organization's tenant if it is known."""
+    operator = Operator.invited(token)
+    if operator is None:
+        return failed(request, _("This invitation is not valid any more. Sign in, or ask for a new one."), status=410)
+    if request.method != "POST":
+        return render(request, "invitation.html", {"operator": operator, "organization": operator.organization})
+    tid = operator.organization.tid
+    try:
+        return flows.sign_in(
+            request, SigninFlow.Purpose.INVITATION, tid=str(tid) if tid else None,
+            organization=operator.organization, subject=token,
+        )  # fmt: skip
+    except SigninFailed as error:
+        return failed(request, str(error), status=503)
+
+
+@public
+@csrf_exempt  # Microsoft posts here; the one-time state and the flow's own cookie are the defence
+@require_POST
+def signin_callback(request: HttpRequest) -> HttpResponse:
+    """Microsoft's answer, once and in the browser that began."""
+    state = request.POST.get("state", "")
+    flow = flows.returned(request, state)
+    if flow is None:
+        message = _("This sign-in was already used, took longer than 10 minutes, or began in another browser.")
+        return failed(request, message)
+    try:
+        person = flows.identify(flow, state, request.POST.dict())
+    except SigninFailed as error:
+        return answer_failure(request, flow, str(error))
+    return {
+        SigninFlow.Purpose.SIGNIN: enter,
+        SigninFlow.Purpose.INVITATION: accept,
+        SigninFlow.Purpose.ACTIVATION: onboarding.signed_in,
+    }[SigninFlow.Purpose(flow.purpose)](request, flow, person)
+
+
+def answer_failure(request: HttpRequest, flow: SigninFlow, message: str) -> HttpResponse:
+    if flow.purpose == SigninFlow.Purpose.ACTIVATION:
+        return onboarding.stopped(request, flow.subject, message)
+    return failed(request, message)
+
+
+def enter(request: HttpRequest, flow: SigninFlow, person: Identity) -> HttpResponse:
+    """Sign in the operator with this identity; nobody else gets in, whatever the email says."""
+    operator = Operator.objects.active().filter(tid=person.tid, oid=person.oid).first()
+    if operator is None:
+        message = _("{username} has no access to this portal. Ask your organization's Admin for an invitation.")
+        return failed(request, message.format(username=person.username or person.name), status=403)
+    return welcome(request, operator, flow.next_url)
+
+
+def welcome(request: HttpRequest, operator: Operator, target: str) -> HttpResponse:
+    login(request, operator, backend=BACKEND)
+    return HttpResponseRedirect(safe_next(target or "/"), status=303)
+
+
+def accept(request: HttpRequest, flow: SigninFlow, person: Identity) -> HttpResponse:
+    """Bind the invited operator to this identity. A distributor's first sign-in sets its tenant."""
+    try:
+        operator = bind(flow.subject, person)
+    except Refused as refused:
+        return failed(request, str(refused), status=403)
+    return welcome(request, operator, "/")
+
+
+def bind(token: str, person: Identity) -> Operator:
+    at = clock.now()
+    with transaction.atomic():
+        invited = Operator.invited(token)
+        if invited is None:
+            raise Refused(_("This invitation is not valid any more. Sign in, or ask for a new one."))
+        organization = Organization.objects.select_for_update(no_key=True).get(pk=invited.organization_id)
+        if organization.tid and str(organization.tid) != person.tid:
+            raise Refused(_("This invitation is for an account of your organization's own Microsoft 365 tenant."))
+        try:
+            with transaction.atomic():
+                claim(organization, invited, person, at)
+        except IntegrityError as error:
+            raise Refused(_("This Microsoft account, or its tenant, belongs to another organization here.")) from error
+        Event.record(organization, "operator_joined", at=at, by=invited, after={"operator": invited.pk})
+    return invited
+
+
+def claim(organization: Organization, invited: Operator, person: Identity, at) -> None:
+    if organization.tid is None:
+        organization.tid = person.tid
+        organization.save(update_fields=["tid"])
+    won = Operator.objects.filter(pk=invited.pk, accepted_at=None).update(
+        tid=person.tid, oid=person.oid, accepted_at=at, name=person.name[:150] or invited.name
+    )
+    if not won:
+        raise Refused(_("This invitation was used a moment ago."))
+    invited.refresh_from_db()
+
+
+@public
+@require_GET
+def consent_callback(request: HttpRequest) -> HttpResponse:
+    """Back from Microsoft's consent page. What it says proves nothing; see `onboarding.views.consent_returned`."""
+    flow = flows.returned(request, request.GET.get("state", ""))
+    if flow is None:
+        message = _("This step was already done, took longer than 10 minutes, or began in another browser. Open your link again.")
+        return failed(request, message)
+    return onboarding.consent_returned(request, flow)
+
+
+@public
+@require_POST
+def signout(request: HttpRequest) -> HttpResponse:
+    logout(request)
+    response = redirect("signin")
+    response["Clear-Site-Data"] = '"cache", "storage"'
+    return response

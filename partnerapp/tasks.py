@@ -1,0 +1,17 @@
+from celery import shared_task
+from django.contrib.sessions.models import Session
+
+from partnerapp import clock, mail
+from partnerapp.models import SigninFlow
+
+
+@shared_task
+def deliver() -> None:
+    mail.deliver()
+
+
+@shared_task
+def tidy() -> None:
+    """Remove sign-ins that were never finished and sessions that ended."""
+    SigninFlow.objects.filter(expires_at__lt=clock.wall()).delete()
+    Session.objects.filter(expire_date__lt=clock.wall()).delete()

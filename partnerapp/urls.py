@@ -1,0 +1,26 @@
+"""The site map. Every view carries its access label (a system check fails for one without)."""
+
+from django.conf import settings
+from django.urls import include, path
+
+from partnerapp.pages import health, home, partners, signin
+
+urlpatterns = [
+    path("", home.home, name="home"),
+    path("preferences/", home.preferences, name="preferences"),
+    path("signin/", signin.signin, name="signin"),
+    path("signin/callback/", signin.signin_callback, name="signin_callback"),
+    path("signout/", signin.signout, name="signout"),
+    path("consent/callback/", signin.consent_callback, name="consent_callback"),
+    path("invitations/<str:token>/", signin.invitation, name="invitation"),
+    path("invoice/partners/", partners.partners, name="partners"),
+    path("invoice/partners/pending/", partners.pending_partners, name="pending_partners"),
+    path("invoice/partners/selection/", partners.selection, name="partners_selection"),
+    path("", include("subscriptions.urls")),
+    path("", include("onboarding.urls")),
+    path("healthz", health.process, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+    path("health/jobs", health.jobs, name="health_jobs"),
+]
+if settings.DEMO:
+    urlpatterns.append(path("demo/", include("partnerapp.demo.urls")))

@@ -1,0 +1,169 @@
+"""The sweep: what is due at an instant, done by itself. Set-based, in slices, safe to run twice, at once, late or after a
+crash.
+
+Each rule is one statement over a slice: it asks the rule again (the compiled queryset of `models/queries.py`), locks with
+SKIP LOCKED, and writes subscription, period, event and mails together. `wake_at` only finds candidates.
+"""
+
+import logging
+from collections.abc import Iterator
+from datetime import datetime
+from time import monotonic
+
+from django.db import Error, connection, transaction
+from django.db.models import Case, CharField, QuerySet, Value, When
+
+from partnerapp.models import Job
+from subscriptions.models import Subscription
+from subscriptions.models.queries import OWNER
+from subscriptions.terms import HOLD, NOTICES, TRIAL_MAILS
+
+logger = logging.getLogger(__name__)
+SLICE = 5_000
+FAMILY = Case(
+    When(blocked_at__isnull=False, then=Value("subscriptions.trial_will_expire_")),
+    default=Value("subscriptions.upgrade_notice_"),
+    output_field=CharField(),
+)
+ADMINS = (
+    "operator.organization_id = due.owner_id AND operator.role = 'admin' "
+    "AND operator.accepted_at IS NOT NULL AND operator.disabled_at IS NULL"
+)
+
+
+def mails(source: str, kind: str, about_at: str) -> str:
+    """Queue a mail to the owner's Admins and the notification email of each row of the CTE `source`.
+
+    A mail that a verb made obsolete holds again; any other of the same kind and instant is there already.
+    """
+    return f"""
+    INSERT INTO message (organization_id, distributor_id, partner_id, operator_id, kind, about_at, recipient)
+    SELECT due.organization_id, due.distributor_id, due.partner_id, operator.id, {kind}, {about_at}, operator.email
+    FROM {source} due JOIN operator ON {ADMINS}
+    UNION ALL
+    SELECT due.organization_id, due.distributor_id, due.partner_id, NULL, {kind}, {about_at}, o.notification_email
+    FROM {source} due JOIN organization o ON o.id = due.organization_id
+    WHERE NOT EXISTS (SELECT FROM operator WHERE {ADMINS} AND operator.email = o.notification_email)
+    ON CONFLICT (organization_id, kind, about_at, recipient)
+    DO UPDATE SET state = 'queued', ready_at = excluded.ready_at WHERE message.state = 'obsolete'
+    """  # noqa: S608 -- every part is a constant of this file
+
+
+def transition(event: str, change: str, before: str, after: str, *also: str) -> str:
+    """One statement: the due rows change, one event each, their notices become pointless, and what `also` adds."""
+    extra = "".join(f", also_{n} AS ({statement})" for n, statement in enumerate(also))
+    return f"""
+    WITH due AS ({{due}}),
+    changed AS (UPDATE subscription s SET {change} FROM due WHERE s.organization_id = due.organization_id),
+    logged AS (
+      INSERT INTO event (organization_id, distributor_id, partner_id, at, actor, actor_kind, kind, before, after, reason)
+      SELECT organization_id, distributor_id, partner_id, %(now)s, 'System', 'system', '{event}',
+        jsonb_build_object({before}), jsonb_build_object({after}), '' FROM due),
+    retired AS (
+      UPDATE message m SET state = 'obsolete' FROM due
+      WHERE m.organization_id = due.organization_id AND m.state = 'queued' AND m.kind = ANY (%(trial_mails)s))
+    {extra}
+    SELECT count(*) FROM due
+    """  # noqa: S608
+
+
+OVER = "wake_at = NULL, sort_at = '9999-12-31 00:00:00+00'"
+ANNOUNCE = f"""
+    WITH due AS ({{due}}),
+    woken AS (UPDATE subscription s SET wake_at = due.next_boundary FROM due WHERE s.organization_id = due.organization_id),
+    missing AS (
+      SELECT due.* FROM due WHERE NOT EXISTS (
+        SELECT FROM message m, unnest(%(days)s) days
+        WHERE m.organization_id = due.organization_id AND m.about_at = due.deadline AND m.state <> 'obsolete'
+          AND days <= due.notice AND m.kind = due.family || days)),
+    mailed AS ({mails("missing", "due.family || due.notice", "due.deadline")} RETURNING organization_id)
+    SELECT count(DISTINCT organization_id) FROM mailed
+"""  # noqa: S608
+CONVERT = transition(
+    "converted",
+    f"converted_at = %(now)s, {OVER}",
+    "'converted_at', NULL",
+    "'converted_at', %(now)s",
+    "INSERT INTO period (organization_id, starts_at, cause) SELECT organization_id, %(now)s, 'converted' FROM due",
+    mails("due", "'subscriptions.converted'", "%(now)s"),
+)
+POSTPONE = transition(
+    "upgrade_held",
+    "held_at = COALESCE(held_at, %(now)s), hold_reason = due.reason, "
+    "upgrade_at = %(retry)s, sort_at = %(retry)s, wake_at = %(retry_notice)s",
+    "'upgrade_at', upgrade_at",
+    "'upgrade_at', %(retry)s, 'hold_reason', reason",
+    mails("due", "'subscriptions.upgrade_held'", "%(now)s"),
+    mails("due", "'subscriptions.upgrade_notice_1'", "%(retry)s"),
+)
+EXPIRE = transition(
+    "trial_expired",
+    f"expired_at = %(now)s, {OVER}",
+    "'expired_at', NULL",
+    "'expired_at', %(now)s",
+    mails("due", "'subscriptions.trial_expired'", "due.ends_at"),
+)
+
+
+def sweep(at: datetime, wall: datetime) -> dict[str, int]:
+    """Do what is due at `at` (UTC): announce, convert or hold, expire. Returns how many of each, and `ms`.
+
+    Raises the last database error after the other slices went on: a broken row stops nobody else.
+    """
+    started = monotonic()
+    rows = Subscription.objects
+    counts = {
+        "notices": run(rows.notice_due(at).with_next_boundary(at).annotate(family=FAMILY), ANNOUNCE, at),
+        "converted": run(rows.convertible(at), CONVERT, at),
+        "held": run(rows.to_hold(at), POSTPONE, at),
+        "expired": run(rows.to_expire(at), EXPIRE, at),
+    }
+    Job.finished("sweep", wall=wall, counts=counts, oldest_overdue_s=overdue(at))
+    return counts | {"ms": round((monotonic() - started) * 1000)}
+
+
+def run(due: QuerySet[Subscription], statement: str, at: datetime) -> int:
+    """Apply one rule to all that is due, slice by slice, each in its own transaction."""
+    due = due.filter(wake_at__lte=at).annotate(owner_id=OWNER).order_by("pk")
+    done, failure = 0, None
+    for first, last in slices(due):
+        try:
+            done += run_slice(due.filter(pk__range=(first, last)), statement, at)
+        except Error as error:
+            logger.exception("the slice %s-%s failed; the others go on", first, last)
+            failure = error
+    if failure:
+        raise failure
+    return done
+
+
+def run_slice(due: QuerySet[Subscription], statement: str, at: datetime) -> int:
+    parameters = {"now": at, "retry": at + HOLD, "retry_notice": at + HOLD - NOTICES[1]}
+    with transaction.atomic(), connection.cursor() as cursor:
+        locked = due.select_for_update(no_key=True, skip_locked=True, of=("self",))
+        sql, values = locked.query.sql_with_params()
+        embedded = cursor.mogrify(sql, values).replace("%", "%%")
+        parameters |= {"days": list(NOTICES), "trial_mails": TRIAL_MAILS}
+        cursor.execute(statement.format(due=embedded), parameters)
+        return cursor.fetchone()[0]
+
+
+def slices(due: QuerySet[Subscription]) -> Iterator[tuple[int, int]]:
+    """First and last id of each slice, in primary-key order."""
+    ids = list(due.values_list("pk", flat=True))
+    for start in range(0, len(ids), SLICE):
+        part = ids[start : start + SLICE]
+        yield part[0], part[-1]
+
+
+def overdue(at: datetime) -> int:
+    """How long (seconds) the oldest due work has been waiting for a sweep."""
+    waiting = Subscription.objects.filter(wake_at__lte=at).order_by("wake_at")
+    oldest = waiting.values_list("wake_at", flat=True).first()
+    return int((at - oldest).total_seconds()) if oldest else 0
+
+
+def next_due(at: datetime) -> datetime | None:
+    """The next instant after `at` at which the sweep will have something to do: the test clock's next stop."""
+    waiting = Subscription.objects.filter(wake_at__gt=at).order_by("wake_at")
+    return waiting.values_list("wake_at", flat=True).first()

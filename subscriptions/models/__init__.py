@@ -1,0 +1,5 @@
+from subscriptions.models.period import Period
+from subscriptions.models.product import Product, SubscriptionProduct
+from subscriptions.models.subscription import Subscription
+
+__all__ = ["Period", "Product", "Subscription", "SubscriptionProduct"]

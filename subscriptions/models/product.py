@@ -1,0 +1,72 @@
+"""The catalogue (SKUs and add-ons), and what a subscription holds."""
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from subscriptions.models.subscription import Subscription
+
+CATALOGUE = [
+    ("essentials-msp-2025", "Essentials MSP 2025", "sku"),
+    ("professional-msp-2025", "Professional MSP 2025", "sku"),
+    ("delegation-2025", "Delegation 2025", "addon"),
+    ("audit-2025", "Audit 2025", "addon"),
+    ("hybrid-2025", "Hybrid 2025", "addon"),
+]
+
+
+class Product(models.Model):
+    """A SKU or an add-on that the Vendor sells. Staff edit the catalogue; its first lines are ensured after migrate."""
+
+    class Kind(models.TextChoices):
+        SKU = "sku", _("SKU")
+        ADDON = "addon", _("Add-on")
+
+    code = models.SlugField(primary_key=True, max_length=40)
+    name = models.CharField(max_length=80, unique=True)
+    kind = models.CharField(max_length=5, choices=Kind)
+    active = models.BooleanField(default=True)
+
+    class Meta:
+        db_table = "product"
+        ordering = ["-kind", "name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def ensure_catalogue(cls, **_signal: object) -> None:
+        """Add the catalogue's first lines where they are missing; what staff changed stays."""
+        rows = [cls(code=code, name=name, kind=kind) for code, name, kind in CATALOGUE]
+        cls.objects.bulk_create(rows, ignore_conflicts=True)
+
+    @classmethod
+    def for_a_partner(cls) -> models.QuerySet["Product"]:
+        """What a new Partner gets and may resell (R2): every active SKU and add-on."""
+        return cls.objects.filter(active=True)
+
+
+class SubscriptionProduct(models.Model):
+    """A product that a subscription holds from `from_at` until `until_at` (UTC; NULL: still)."""
+
+    subscription = models.ForeignKey("subscriptions.Subscription", models.CASCADE, related_name="holdings")
+    product = models.ForeignKey(Product, models.PROTECT, related_name="+")
+    from_at = models.DateTimeField()
+    until_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        db_table = "subscription_product"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subscription", "product"], condition=models.Q(until_at=None), name="product_held_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subscription_id} {self.product_id}"
+
+    @classmethod
+    def provision(cls, subscription: "Subscription", products: models.QuerySet[Product], at) -> None:
+        cls.objects.bulk_create(cls(subscription=subscription, product=p, from_at=at) for p in products)

@@ -1,0 +1,116 @@
+"""The actions on subscriptions. Each is a rule, a verb and a form put together; `partnerapp.drawers` has the shape."""
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_http_methods
+
+from partnerapp import dates, drawers
+from partnerapp.access import row_action
+from partnerapp.models import Operator, Organization
+from subscriptions import consequences, forms
+from subscriptions.terms import EXTENSION
+
+get_or_post = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def about(one: str, many: str) -> Any:
+    """The sentence after success: `one` names the row, `many` counts the rows."""
+    return lambda rows, data: one.format(name=rows[0].name) if len(rows) == 1 else many.format(count=len(rows))
+
+
+def new_ends(organizations: list[Organization], at: datetime) -> dict[str, Any]:
+    """The text boxes of Extend trial: computed and shown, not typed (R16)."""
+    running = [o for o in organizations if o.subscription.ends_at]
+    rows = [
+        {"name": o.name, "ends_at": o.subscription.ends_at, "new_end": o.subscription.ends_at + EXTENSION} for o in running
+    ]
+    note = ""
+    if len(running) == 1:
+        end = dates.moment(running[0].subscription.ends_at)
+        note = _("{end} + 7 days. Each trial can be extended once.").format(end=end)
+    return {"extension": rows, "note": note}
+
+
+def set_upgrade(organization: Organization, data: dict[str, Any], by: Operator, at: datetime) -> None:
+    """Rows that are set so already stay as they are: a bulk choice says what shall hold, not what shall change."""
+    subscription = organization.subscription
+    if (data["upgrade"] == "block") == bool(subscription.blocked_at):
+        return
+    verb = subscription.block_upgrade if data["upgrade"] == "block" else subscription.restore_upgrade
+    verb(by=by, at=at, reason=data["reason"])
+
+
+def upgrade_now(organization: Organization, at: datetime) -> dict[str, str]:
+    return {"upgrade": "block" if organization.subscription.blocked_at else "keep"}
+
+
+EXTEND = drawers.Drawer(
+    name="extend_trial",
+    label=_("Extend trial"),
+    icon="plus",
+    rule=lambda o, at: o.subscription.extension(at),
+    apply=lambda o, data, by, at: o.subscription.extend(by=by, at=at),
+    consequences=consequences.of_extension,
+    extra=new_ends,
+    done=about(_("The trial of {name} was extended by 7 days."), _("{count} trials were extended by 7 days.")),
+)
+MANAGE_UPGRADE = drawers.Drawer(
+    name="manage_subscription_upgrade",
+    label=_("Manage subscription upgrade"),
+    icon="adjustments",
+    form=forms.SubscriptionUpgrade,
+    initial=upgrade_now,
+    rule=lambda o, at: o.subscription.upgrade_control(at),
+    apply=set_upgrade,
+    consequences=consequences.of_blocking,
+    done=about(_("The subscription upgrade of {name} is set."), _("{count} subscription upgrades are set.")),
+)
+CONVERT = drawers.Drawer(
+    name="convert_to_production",
+    label=_("Convert to production account"),
+    icon="arrow-up-right",
+    form=forms.ConvertPartner,
+    rule=lambda o, at: o.subscription.conversion(at),
+    apply=lambda o, data, by, at: o.subscription.convert(by=by, at=at),
+    consequences=consequences.of_conversion,
+    done=about(_("{name} is in Production now."), _("{count} accounts are in Production now.")),
+)
+CANCEL = drawers.Drawer(
+    name="cancel_trial",
+    label=_("Cancel trial"),
+    icon="circle-minus",
+    danger=True,
+    form=forms.CancelTrial,
+    rule=lambda o, at: o.subscription.cancellation(at),
+    apply=lambda o, data, by, at: o.subscription.cancel(by=by, at=at, reason=data["reason"]),
+    consequences=consequences.of_cancellation,
+    done=about(_("The trial of {name} was cancelled."), _("{count} trials were cancelled.")),
+)
+DRAWERS = [EXTEND, MANAGE_UPGRADE, CONVERT, CANCEL]
+
+
+@get_or_post
+@row_action("extend_trial")
+def extend_trial(request: HttpRequest) -> HttpResponse:
+    return drawers.answer(request, EXTEND)
+
+
+@get_or_post
+@row_action("manage_subscription_upgrade")
+def manage_subscription_upgrade(request: HttpRequest) -> HttpResponse:
+    return drawers.answer(request, MANAGE_UPGRADE)
+
+
+@get_or_post
+@row_action("convert_to_production")
+def convert_to_production(request: HttpRequest) -> HttpResponse:
+    return drawers.answer(request, CONVERT)
+
+
+@get_or_post
+@row_action("cancel_trial")
+def cancel_trial(request: HttpRequest) -> HttpResponse:
+    return drawers.answer(request, CANCEL)
