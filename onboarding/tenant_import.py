@@ -119,7 +119,7 @@ def go_on(run: ImportRun) -> str:
         return hand_back(run, OUR_FAULT_PAUSE)
     except Microsoft365Error as error:
         return give_up(run, error)
-    return finish(run)
+    return finish(run, clock.now())
 
 
 def read_organization(run: ImportRun, client: Client) -> None:
@@ -177,9 +177,8 @@ def give_up(run: ImportRun, error: Microsoft365Error) -> str:
     return "failed"
 
 
-def finish(run: ImportRun) -> str:
+def finish(run: ImportRun, at: datetime) -> str:
     """The counts replace the old ones, and the trial starts (R15), in one transaction."""
-    at = clock.now()
     with transaction.atomic():
         if not ImportRun.objects.filter(ImportRun.OPEN, pk=run.pk).update(finished_at=at, lease_until=None):
             return "waiting"

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.message import EmailMessage
-from email.utils import format_datetime
+from email.utils import format_datetime, parseaddr
 from importlib import import_module
 from time import monotonic
 from urllib.parse import urljoin, urlsplit
@@ -56,9 +56,8 @@ def compose(message: Message) -> EmailMessage:
     zone = message.operator.zone if message.operator else timezone.get_default_timezone()
     with timezone.override(zone), translation.override("en"):
         composer: Callable = getattr(import_module(f"{app}.emails"), function)
-        attachments: list[tuple[str, str]] = []
         context = {"message": message, "organization": message.organization, "product": settings.PRODUCT_NAME}
-        context |= {"days": days, "attachments": attachments} | composer(message)
+        context |= {"days": days, "attachments": []} | composer(message)
         return assemble(message, f"emails/{app}/{function}", context)
 
 
@@ -162,7 +161,7 @@ class Line:
         smtp = self.open()
         try:
             smtp.ehlo_or_helo_if_needed()
-            for step, argument in ((smtp.mail, settings.EMAIL_FROM), (smtp.rcpt, email["To"])):
+            for step, argument in ((smtp.mail, parseaddr(settings.EMAIL_FROM)[1]), (smtp.rcpt, email["To"])):
                 judge(smtp, *step(argument))
         except (OSError, smtplib.SMTPException) as error:
             self.close()

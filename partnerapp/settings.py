@@ -139,7 +139,6 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "partnerapp.pages.shell.shell",
             ],
-            "builtins": ["django.templatetags.i18n", "django.templatetags.static", "partnerapp.templatetags.portal"],
         },
     }
 ]

@@ -80,7 +80,7 @@ class Organization(models.Model):
                 name="released_tenant_was_connected",
                 condition=models.Q(tid_released_at=None) | models.Q(tid__isnull=False),
             ),
-            models.UniqueConstraint("id", "distributor", name="organization_tree_key"),
+            models.UniqueConstraint(fields=["id", "distributor"], name="organization_tree_key"),
             models.UniqueConstraint(
                 fields=["tid"],
                 name="tenant_belongs_to_one_organization",

@@ -1,0 +1,216 @@
+"""The demo's cast: people and Partners with a past that really happened, by the verbs and sweeps of the portal itself."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from onboarding import tenant_import
+from onboarding.models import ImportRun, Onboarding
+from partnerapp import clock
+from partnerapp.microsoft365.consent import Profile
+from partnerapp.microsoft365.sandbox import directory
+from partnerapp.microsoft365.sandbox.directory import Person
+from partnerapp.microsoft365.signin import Identity
+from partnerapp.models import Message, Operator, Organization
+from partnerapp.models.organization import next_id
+from subscriptions import lifecycle
+from subscriptions.models import Product, Subscription, SubscriptionProduct
+from subscriptions.terms import TRIAL
+
+KEPT = {"django_migrations", "django_content_type", "auth_permission", "product"}
+
+
+@dataclass
+class Act:
+    """Something that somebody did at an instant."""
+
+    at: datetime
+    do: Callable[[datetime], object]
+
+
+def reload() -> None:
+    """Empty the database, put the clock back, load the cast. Needs the database's owner."""
+    tables = [name for name in connection.introspection.table_names() if name not in KEPT]
+    with connection.cursor() as cursor:
+        quoted = ", ".join(connection.ops.quote_name(name) for name in tables)
+        cursor.execute(f"TRUNCATE {quoted} RESTART IDENTITY CASCADE")
+    load(clock.now())
+
+
+@transaction.atomic
+def load(now: datetime) -> None:
+    """The cast as it stands at `now`."""
+    Product.ensure_catalogue()
+    alice = join("Contoso Distribution", directory.ALICE, now - timedelta(days=90))
+    join_as_viewer(alice, directory.VICTOR, now - timedelta(days=89))
+    join("Litware", directory.MALLORY, now - timedelta(days=60))
+    play(acts(alice, now), now)
+    (settings.DEMO_DIR / "credentials.txt").write_text(sign_in_help() + "\n")
+
+
+def acts(alice: Operator, now: datetime) -> list[Act]:
+    """The Partners' stories. Trials that end when: Fabrikam in under 3 days, Tailspin in 5, Lucerne's ended 10 h ago."""
+    ago = lambda **length: now - timedelta(**length)  # noqa: E731
+    return [
+        *story(alice, directory.BOB, "ops@northwind.example", ago(days=45)),
+        *story(alice, directory.CHARLIE, "it@fabrikam.example", now - TRIAL + timedelta(hours=70)),
+        *story(alice, directory.TINA, "hello@tailspin.example", now - TRIAL + timedelta(days=5, hours=2)),
+        Act(ago(days=4), lambda at: of("Tailspin").subscription.block_upgrade(by=alice, at=at, reason="Budget in January")),
+        *story(alice, directory.WILL, "noc@wingtip.example", ago(days=20)),
+        Act(ago(days=12), lambda at: of("Wingtip").subscription.block_upgrade(by=alice, at=at, reason="Project postponed")),
+        *story(alice, directory.LUCY, "it@lucerne.example", now - TRIAL - timedelta(hours=10)),
+        *story(alice, directory.THEO, "admin@trey.example", ago(days=9)),
+        Act(ago(days=3), lambda at: of("Trey").subscription.cancel(by=alice, at=at, reason="Chose another product")),
+        Act(ago(days=2), lambda at: add(alice, "Proseware", "admin@proseware.example", at)),
+        Act(ago(hours=30), lambda at: start(of("Proseware"), directory.PAULA, at)),
+        Act(ago(hours=29), lambda at: fail(of("Proseware"), directory.PAULA, at)),
+        Act(ago(hours=5), lambda at: add(alice, "Adatum", "it@adatum.example", at)),
+    ]
+
+
+def story(alice: Operator, person: Person, email: str, trial_starts: datetime) -> list[Act]:
+    """Added, activated, imported: a Partner whose trial starts at the given instant."""
+    name = person.tenant.name
+    return [
+        Act(trial_starts - timedelta(days=2), lambda at: add(alice, name, email, at)),
+        Act(trial_starts - timedelta(hours=1), lambda at: start(of(name), person, at)),
+        Act(trial_starts, lambda at: connect(of(name), person, at)),
+    ]
+
+
+def play(script: list[Act], now: datetime) -> None:
+    """Let it happen in order of time, with the sweeps and the mails in between; the newest mails are left to be sent."""
+    swept = min(act.at for act in script)
+    for act in [*sorted(script, key=lambda act: act.at), Act(now, lambda at: None)]:
+        while (due := lifecycle.next_due(swept)) and due <= act.at:
+            lifecycle.sweep(due, clock.wall())
+            deliver(due)
+            swept = due
+        act.do(act.at)
+        if act.at < now - timedelta(hours=12):
+            deliver(act.at)
+    lifecycle.sweep(now, clock.wall())
+
+
+def deliver(at: datetime) -> None:
+    """The mail server's past: it took all, except that Lucerne's upgrade notices to Alice were refused."""
+    waiting = Message.objects.filter(state=Message.State.QUEUED)
+    lost = waiting.filter(organization__name="Lucerne", kind__startswith="subscriptions.upgrade_notice")
+    lost.update(state=Message.State.REFUSED, attempts=1, last_error="550 5.7.1 Rejected by policy")
+    waiting.update(state=Message.State.SENT, attempts=1, accepted_at=at)
+
+
+def join(name: str, person: Person, at: datetime) -> Operator:
+    """A distributor and its first Admin."""
+    distributor = Organization.objects.create(
+        kind=Organization.Kind.DISTRIBUTOR, name=name, notification_email=person.username, created_at=at,
+        tid=person.tenant.tid, default_domain=person.tenant.domain, country=person.tenant.country,
+    )  # fmt: skip
+    return operator(distributor, person, Operator.Role.ADMIN, at)
+
+
+def join_as_viewer(admin: Operator, person: Person, at: datetime) -> Operator:
+    return operator(admin.organization, person, Operator.Role.VIEWER, at)
+
+
+def operator(organization: Organization, person: Person, role: str, at: datetime) -> Operator:
+    return Operator.objects.create(
+        organization=organization, role=role, name=person.name, email=person.username, tid=person.tenant.tid,
+        oid=person.oid, invited_at=at, accepted_at=at, time_zone="Europe/Berlin",
+    )  # fmt: skip
+
+
+def of(name: str) -> Organization:
+    return Organization.objects.select_related("subscription", "onboarding").get(name=name)
+
+
+def add(by: Operator, name: str, email: str, at: datetime) -> Onboarding:
+    return Onboarding.add_partner(name=name, email=email, request_key=uuid.uuid4(), by=by, at=at)
+
+
+def identity(person: Person) -> Identity:
+    return Identity(person.tenant.tid, person.oid, person.name, person.username, person.username)
+
+
+def start(organization: Organization, person: Person, at: datetime) -> None:
+    organization.onboarding.press(at=at)
+    organization.onboarding.start(identity(person), version=1, at=at)
+
+
+def connect(organization: Organization, person: Person, at: datetime) -> None:
+    """Consent, proof, permissions and import, all at one instant."""
+    tenant, onboarding = person.tenant, organization.onboarding
+    onboarding.consent_returned(identity(person), at=at, wall=at)
+    onboarding.prove(Profile(tenant.tid, tenant.name, tenant.domain, tenant.country), at=at)
+    onboarding.configure(at=at, wall=at)
+    run = ImportRun.objects.get(organization=organization)
+    run.done = run.total = tenant.users
+    run.seats = round(tenant.users * 0.8)
+    tenant_import.finish(run, at)
+
+
+def fail(organization: Organization, person: Person, at: datetime) -> None:
+    """Consent was granted without User.Read.All."""
+    tenant, onboarding = person.tenant, organization.onboarding
+    onboarding.consent_returned(identity(person), at=at, wall=at)
+    onboarding.prove(Profile(tenant.tid, tenant.name, tenant.domain, tenant.country), at=at)
+    onboarding.fail("missing_permission", at=at, detail="User.Read.All")
+
+
+def add_trials(count: int, now: datetime) -> None:
+    """`count` connected Partners of Contoso whose trials end one after another over the next 14 days."""
+    contoso = Organization.objects.get(name="Contoso Distribution")
+    products = list(Product.for_a_partner())
+    for first in range(0, count, 5_000):
+        batch = [trial(contoso, n, now - TRIAL * (n / count)) for n in range(first, min(first + 5_000, count))]
+        organizations, subscriptions, onboardings = zip(*batch, strict=True)
+        Organization.objects.bulk_create(organizations)
+        Subscription.objects.bulk_create(subscriptions)
+        Onboarding.objects.bulk_create(onboardings)
+        held = [SubscriptionProduct(subscription=s, product=p, from_at=s.started_at) for s in subscriptions for p in products]
+        SubscriptionProduct.objects.bulk_create(held)
+
+
+def trial(contoso: Organization, n: int, at: datetime) -> tuple[Organization, Subscription, Onboarding]:
+    name = f"Partner {uuid.uuid4().hex[:8]}"
+    organization = Organization(
+        id=next_id(), kind=Organization.Kind.PARTNER, distributor=contoso, parent=contoso, name=name,
+        name_key=name.lower(), notification_email=f"it{n}@partner{n}.example", tid=uuid.uuid4(), created_at=at,
+    )  # fmt: skip
+    subscription = Subscription(
+        organization=organization, distributor_id=contoso.pk, partner_id=organization.pk, kind="partner",
+        seats=10 + n % 90, seats_on=at.date(), imported_at=at, started_at=at, ends_at=at + TRIAL, upgrade_at=at + TRIAL,
+    )  # fmt: skip
+    subscription.set_hints(at)
+    facts = {"link_expires_at": at, "waiting_since": at, "tid": organization.tid, "started_at": at}
+    oid = uuid.uuid4()
+    onboarding = Onboarding(
+        organization=organization, started_oid=oid, consenter_oid=oid, consented_at=at, configured_at=at, **facts
+    )
+    return organization, subscription, onboarding
+
+
+PEOPLE = [
+    (directory.ALICE, "Admin of the distributor Contoso Distribution: everything"),
+    (directory.VICTOR, "Viewer of Contoso Distribution: sees, changes nothing"),
+    (directory.MALLORY, "Admin of another distributor, Litware: sees nothing of Contoso's"),
+    (directory.BOB, "Admin of the Partner Northwind (production)"),
+    (directory.CHARLIE, "Admin of the Partner Fabrikam (trial)"),
+]
+
+
+def who_is_who() -> dict:
+    """People and organizations with their ids."""
+    people = [{"name": p.name, "username": p.username, "may": may} for p, may in PEOPLE]
+    names = Organization.objects.exclude(name__startswith="Partner ").values_list("name", "pk")
+    return {"url": settings.BASE_URL, "people": people, "organizations": dict(names)}
+
+
+def sign_in_help() -> str:
+    lines = [f"  {person.name:14} {may}" for person, may in PEOPLE]
+    return "\n".join([f"Open {settings.BASE_URL} and sign in as:", *lines])
+

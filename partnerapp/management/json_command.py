@@ -1,0 +1,27 @@
+"""The shape of the portal's commands: `--json` prints the answer as JSON, else as lines for people."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.core.serializers.json import DjangoJSONEncoder
+
+
+class JsonCommand(BaseCommand):
+    """Subclasses return their answer from `answer`; raise CommandError (exit 1, one line) to refuse."""
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print JSON")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        answer = self.answer(**options)
+        if options["json"]:
+            self.stdout.write(json.dumps(answer, cls=DjangoJSONEncoder, indent=2))
+        else:
+            self.stdout.write(self.lines(answer))
+
+    def answer(self, **options: Any) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def lines(self, answer: dict[str, Any]) -> str:
+        return "\n".join(f"{name}: {value}" for name, value in answer.items())

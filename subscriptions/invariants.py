@@ -1,0 +1,74 @@
+"""What must always hold, whatever was killed or came late. Each finding is one line that names the rows."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from django.db.models import Count, Exists, F, OuterRef, Q
+
+from partnerapp.models import Event, Message
+from subscriptions.models import Period, Subscription
+from subscriptions.terms import NOTICE_LEAD, UPGRADE_GRACE, UPGRADE_NOTICES
+
+
+def broken(at: datetime) -> list[str]:
+    """The invariants that do not hold at `at` (UTC), as lines; empty when all is well."""
+    lines = [(words, list(find(at))[:10]) for words, find in INVARIANTS.items()]
+    return [f"{words}: organizations {', '.join(map(str, ids))}" for words, ids in lines if ids]
+
+
+def not_billed(at: datetime) -> Iterable[int]:
+    has_open = Exists(Period.objects.filter(organization=OuterRef("pk"), ends_at=None))
+    return Subscription.objects.filter(~has_open, converted_at__isnull=False).values_list("pk", flat=True)
+
+
+def billed_without_production(at: datetime) -> Iterable[int]:
+    periods = Period.objects.filter(ends_at=None, organization__subscription__converted_at=None)
+    return periods.values_list("organization", flat=True)
+
+
+def period_elsewhere(at: datetime) -> Iterable[int]:
+    first = Period.objects.filter(cause=Period.Cause.CONVERTED)
+    return first.exclude(starts_at=F("organization__subscription__converted_at")).values_list("organization", flat=True)
+
+
+def unannounced(at: datetime) -> Iterable[int]:
+    """R20, read from the facts: who converted by the System without a notice 24 h before, early, late or blocked."""
+    notice = Message.objects.filter(
+        organization=OuterRef("pk"), kind__in=UPGRADE_NOTICES, about_at=OuterRef("upgrade_at"), operator__isnull=False,
+        accepted_at__lte=OuterRef("converted_at") - NOTICE_LEAD,
+    )  # fmt: skip
+    by_hand = Exists(Event.objects.filter(organization=OuterRef("pk"), kind="converted").exclude(actor_kind="system"))
+    wrong = Q(converted_at__lt=F("upgrade_at")) | Q(converted_at__gte=F("upgrade_at") + UPGRADE_GRACE)
+    automatic = Subscription.objects.filter(~by_hand, converted_at__isnull=False)
+    return automatic.filter(wrong | Q(blocked_at__isnull=False) | ~Exists(notice)).values_list("pk", flat=True)
+
+
+def converted_twice(at: datetime) -> Iterable[int]:
+    events = Event.objects.filter(kind="converted").values("organization").annotate(times=Count("pk"))
+    return events.filter(times__gt=1).values_list("organization", flat=True)
+
+
+def wrong_hints(at: datetime) -> Iterable[int]:
+    """`wake_at` may lag behind (a sweep is due), but never lies behind the next boundary nor misses one."""
+    return [row.pk for row in Subscription.objects.iterator() if not hints_hold(row, at)]
+
+
+def hints_hold(row: Subscription, at: datetime) -> bool:
+    marks = row.boundaries(at)
+    coming = next((mark for mark in marks if mark > at), None)
+    woken = row.wake_at is None if not marks else row.wake_at is not None or coming is None
+    in_time = row.wake_at is None or coming is None or row.wake_at <= coming
+    stored, was = row.sort_at, row.wake_at
+    row.set_hints(at)
+    sorted_right, row.wake_at = row.sort_at == stored, was
+    return woken and in_time and (sorted_right or row.expired_at is None and row.state(at) == Subscription.State.EXPIRED)
+
+
+INVARIANTS: dict[str, Callable[[datetime], Iterable[int]]] = {
+    "in production without an open period": not_billed,
+    "an open period without production": billed_without_production,
+    "a period that does not start with its conversion": period_elsewhere,
+    "converted automatically against R20": unannounced,
+    "converted more than once": converted_twice,
+    "hints that differ from their recomputation": wrong_hints,
+}
