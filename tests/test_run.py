@@ -38,9 +38,7 @@ def test_a_port_in_use(tmp_path: Path, host: str):
 
 def test_a_data_directory_that_cannot_be_written(tmp_path: Path):
     (tmp_path / "file").touch()
-    result = python(
-        "partnerapp.demo.supervisor", "--port", str(free_port()), "--data", tmp_path / "file" / "data"
-    )
+    result = python("partnerapp.demo.supervisor", "--port", str(free_port()), "--data", tmp_path / "file" / "data")
     assert_refused(result, f"Cannot write to {tmp_path / 'file' / 'data'}: Not a directory.")
 
 
@@ -58,9 +56,7 @@ def test_no_python_names_the_package(tmp_path: Path):
     shim.write_text("#!/bin/sh\nexit 127\n")
     shim.chmod(0o755)
     shutil.copy(CHECKOUT / "run", tmp_path)
-    result = subprocess.run(
-        [tmp_path / "run", "demo"], env={"PATH": str(tmp_path)}, capture_output=True, text=True
-    )
+    result = subprocess.run([tmp_path / "run", "demo"], env={"PATH": str(tmp_path)}, capture_output=True, text=True)
     assert_refused(result, "apt install python3-venv")
 
 

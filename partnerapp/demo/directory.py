@@ -108,9 +108,7 @@ class Locked(DirectoryError):
 
     def __init__(self, path: Path, holder: str) -> None:
         self.holder = holder
-        super().__init__(
-            f"{holder} is running on {path}: stop it first, or choose another directory with --data."
-        )
+        super().__init__(f"{holder} is running on {path}: stop it first, or choose another directory with --data.")
 
 
 def remove(path: Path) -> None:

@@ -58,9 +58,7 @@ def run(command: list[str], values: Mapping[str, str]) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run manage", usage=USAGE)
-    parser.add_argument(
-        "--data", type=Path, default=directory.default(), help="directory (default %(default)s)"
-    )
+    parser.add_argument("--data", type=Path, default=directory.default(), help="directory (default %(default)s)")
     parser.add_argument("command", nargs=argparse.REMAINDER)
     options = parser.parse_args()
     if not options.command:

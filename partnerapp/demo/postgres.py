@@ -87,9 +87,7 @@ class Cluster:
         """Run initdb beside `data` and move the result, so that half a cluster is never taken for one."""
         self.data.parent.mkdir(parents=True, exist_ok=True)
         if self.user is not None and (closed := closed_parent(self.data)):
-            raise PostgresError(
-                f"PostgreSQL runs as nobody, who cannot enter {closed}: choose another place."
-            )
+            raise PostgresError(f"PostgreSQL runs as nobody, who cannot enter {closed}: choose another place.")
         raw = self.data.with_name(self.data.name + ".new")
         shutil.rmtree(raw, ignore_errors=True)
         own_directory(raw, self.user, self.group)
@@ -203,9 +201,7 @@ def own_directory(path: Path, user: int | None, group: int | None) -> None:
 
 def closed_parent(path: Path) -> Path | None:
     """The first directory above `path` that not everybody may enter."""
-    return next(
-        (parent for parent in path.parents if parent.exists() and not parent.stat().st_mode & 0o001), None
-    )
+    return next((parent for parent in path.parents if parent.exists() and not parent.stat().st_mode & 0o001), None)
 
 
 def forget_dead_server(data: Path) -> None:

@@ -45,9 +45,7 @@ class Stage:
     def start(self, name: str, *arguments: str) -> process.Child:
         """Run Python with these arguments."""
         command = [sys.executable, *arguments]
-        child = process.Child(
-            command, log=self.data.log(name), environment=self.environment, cwd=directory.CHECKOUT
-        )
+        child = process.Child(command, log=self.data.log(name), environment=self.environment, cwd=directory.CHECKOUT)
         self.running[name] = child
         return child
 
@@ -203,12 +201,8 @@ def run(options: argparse.Namespace) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run demo", description="Run the whole portal on this machine.")
-    parser.add_argument(
-        "--port", type=port_number, default=8000, help="of the web server on localhost (default 8000)"
-    )
-    parser.add_argument(
-        "--data", type=Path, default=directory.default(), help="directory (default %(default)s)"
-    )
+    parser.add_argument("--port", type=port_number, default=8000, help="of the web server on localhost (default 8000)")
+    parser.add_argument("--data", type=Path, default=directory.default(), help="directory (default %(default)s)")
     parser.add_argument("--fresh", action="store_true", help="forget all data first")
     try:
         run(parser.parse_args())

@@ -45,9 +45,7 @@ def test_a_server_that_does_not_start_says_why_in_one_line(open_path: Path):
         pass
     with (data / "postgresql.conf").open("a") as configuration:
         configuration.write("nonsense = 1\n")
-    with pytest.raises(
-        postgres.PostgresError, match=r"^PostgreSQL did not start: configuration file .*log\.$"
-    ):
+    with pytest.raises(postgres.PostgresError, match=r"^PostgreSQL did not start: configuration file .*log\.$"):
         Cluster(data).start()
 
 
@@ -72,9 +70,7 @@ def test_a_child_dies_with_its_parent_after_kill_9(tmp_path: Path):
     )
     environment = os.environ | {"PYTHONPATH": str(Path.cwd())}
     command = [sys.executable, "-c", program]
-    with subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
-    ) as parent:
+    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as parent:
         pid = int(parent.stdout.readline())
         parent.kill()
     assert process.wait_until(lambda: not is_running(pid), 5)
