@@ -145,18 +145,21 @@ def perform(stage: Stage, port: int) -> None:
 
 
 def start(stage: Stage, ports: Mapping[str, int]) -> None:
-    """Everything above the database, until all of it answers."""
+    """Everything above the database, until all of it answers; what needs no tables starts while they are made."""
+    commands = servers(stage.data.path, ports)
+    for name in ("sandbox", "mailbox", "web"):
+        stage.start(name, "-m", *commands[name])
     stage.step("migrate", "migrate", "--no-input")
     stage.step("seed_demo", "seed_demo")
-    for name, arguments in servers(stage.data.path, ports).items():
-        stage.start(name, "-m", *arguments)
+    for name in ("worker", "beat"):
+        stage.start(name, "-m", *commands[name])
     stage.wait(lambda: answers_ok(ports["web"]), "The portal did not answer")
     stage.wait(lambda: listens(ports["sandbox"]), "The sandbox did not answer")
     stage.wait(lambda: listens(ports["smtp"]), "The mail server did not answer")
 
 
 def servers(data: Path, ports: Mapping[str, int]) -> dict[str, list[str]]:
-    """Module and arguments of each server, in the order of their start."""
+    """Module and arguments of each server."""
     sandbox = ["--port", str(ports["sandbox"]), "--state", str(data / "sandbox.json")]
     mailbox = ["--port", str(ports["smtp"]), "--dir", str(data / "mail")]
     worker = ["--pool=threads", "--concurrency=2", "--without-gossip", "--without-mingle", "--loglevel=info"]
