@@ -1,7 +1,6 @@
 """The actions of the owner on a pending row: each a rule, a verb and a form put together (`partnerapp.drawers`)."""
 
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -25,7 +24,9 @@ def of_resending(organization: Organization, at: datetime) -> list[Consequence]:
     onboarding: Onboarding = organization.onboarding
     sent = _("{email} gets the email with the activation link once more.").format(email=organization.notification_email)
     if onboarding.link_live(at):
-        text = _("The link stays the same and works until {when}.").format(when=dates.moment(onboarding.link_expires_at))
+        text = _("The link stays the same and works until {when}.").format(
+            when=dates.moment(onboarding.link_expires_at)
+        )
     else:
         text = _("The old link has expired; the email has a new one that works {days} days.").format(
             days=settings.ACTIVATION_LINK_DAYS
@@ -60,9 +61,11 @@ RESEND = drawers.Drawer(
     rule=lambda o, at: o.onboarding.resending(at),
     apply=lambda o, data, by, at: o.onboarding.resend(by=by, at=at),
     consequences=of_resending,
-    done=lambda rows, data: _("The activation link is on its way to {email}.").format(email=rows[0].notification_email)
-    if len(rows) == 1
-    else _("{count} activation links are on their way.").format(count=len(rows)),
+    done=lambda rows, data: (
+        _("The activation link is on its way to {email}.").format(email=rows[0].notification_email)
+        if len(rows) == 1
+        else _("{count} activation links are on their way.").format(count=len(rows))
+    ),
 )
 CHANGE_EMAIL = drawers.Drawer(
     name="change_notification_email",
@@ -93,9 +96,11 @@ WITHDRAW = drawers.Drawer(
     rule=lambda o, at: o.onboarding.withdrawal(at),
     apply=lambda o, data, by, at: o.onboarding.withdraw(by=by, at=at, reason=data["reason"]),
     consequences=of_withdrawal,
-    done=lambda rows, data: _("The invitation of {name} was withdrawn.").format(name=rows[0].name)
-    if len(rows) == 1
-    else _("{count} invitations were withdrawn.").format(count=len(rows)),
+    done=lambda rows, data: (
+        _("The invitation of {name} was withdrawn.").format(name=rows[0].name)
+        if len(rows) == 1
+        else _("{count} invitations were withdrawn.").format(count=len(rows))
+    ),
 )
 DRAWERS = [RESEND, CHANGE_EMAIL, RESET, WITHDRAW]
 
@@ -142,7 +147,9 @@ def add_partner(request: HttpRequest) -> HttpResponse:
     return drawers.changed(request, sentence.format(name=data["name"], email=data["email"]), [added.organization])
 
 
-def show_add_partner(request: HttpRequest, form: forms.AddPartner, *, refusal: str = "", status: int = 200) -> HttpResponse:
+def show_add_partner(
+    request: HttpRequest, form: forms.AddPartner, *, refusal: str = "", status: int = 200
+) -> HttpResponse:
     products = list(Product.for_a_partner())
     context = {
         "drawer": {"url": request.path, "next": drawers.safe_next(request), "preview_url": ""},
@@ -168,7 +175,11 @@ def similar(request: HttpRequest, form: forms.AddPartner) -> str:
     if not name:
         return ""
     twin = Organization.objects.like(name).filter(parent=request.user.organization).first()
-    return _("You have a Partner with this name: {name}, {email}.").format(name=twin.name, email=twin.notification_email) if twin else ""
+    return (
+        _("You have a Partner with this name: {name}, {email}.").format(name=twin.name, email=twin.notification_email)
+        if twin
+        else ""
+    )
 
 
 def one_visible(request: HttpRequest, action: str) -> tuple[Organization, str]:

@@ -15,7 +15,9 @@ class AddPartner(forms.Form):
 
 
 class NotificationEmail(forms.Form):
-    email = Email(label=_("Notification email"), help_text=_("A new activation link is sent here; the old one stops working."))
+    email = Email(
+        label=_("Notification email"), help_text=_("A new activation link is sent here; the old one stops working.")
+    )
 
 
 class Withdraw(forms.Form):

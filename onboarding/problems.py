@@ -30,7 +30,9 @@ OWN = {
         gettext_lazy("Your Microsoft 365 tenant had a trial already; each tenant gets one."),
     ),
     "consent_not_visible": Problem(
-        gettext_lazy("Microsoft has not shown the consent for 15 minutes, so the permissions were probably not accepted."),
+        gettext_lazy(
+            "Microsoft has not shown the consent for 15 minutes, so the permissions were probably not accepted."
+        ),
         gettext_lazy("Ask a Global Administrator of the tenant to accept the permissions, then press Try again."),
     ),
 }

@@ -8,7 +8,9 @@ urlpatterns = [
     path("activate/<str:token>/again/", views.again, name="activation_again"),
     path("organizations/actions/add_partner/", actions.add_partner, name="add_partner"),
     path("organizations/actions/copy_activation_link/", actions.copy_activation_link, name="copy_activation_link"),
-    path("organizations/actions/resend_activation_link/", actions.resend_activation_link, name="resend_activation_link"),
+    path(
+        "organizations/actions/resend_activation_link/", actions.resend_activation_link, name="resend_activation_link"
+    ),
     path(
         "organizations/actions/change_notification_email/",
         actions.change_notification_email,

@@ -24,7 +24,9 @@ def find(token: str) -> tuple[Onboarding, int]:
     rows = Onboarding.objects.select_related("organization__parent", "organization__subscription")
     onboarding = rows.prefetch_related("organization__import_runs").filter(pk=pk).first()
     if onboarding is None:
-        raise Http404(_("This activation link is not valid. Check that you copied all of it, or ask the sender for a new one."))
+        raise Http404(
+            _("This activation link is not valid. Check that you copied all of it, or ask the sender for a new one.")
+        )
     return onboarding, version
 
 
@@ -76,7 +78,11 @@ def page(onboarding: Onboarding, token: str, person: Identity | None) -> dict:
     here = reverse("activate", args=[token])
     problem = onboarding.problem if person else None
     again = reverse("activation_again", args=[token]) if problem else ""
-    error = {"cause": problem.shown, "remedy": problem.remedy, "code": onboarding.error_code, "retry_url": again} if problem else None
+    error = (
+        {"cause": problem.shown, "remedy": problem.remedy, "code": onboarding.error_code, "retry_url": again}
+        if problem
+        else None
+    )
     return {
         "activation": {
             "organization": organization.name,
@@ -90,7 +96,9 @@ def page(onboarding: Onboarding, token: str, person: Identity | None) -> dict:
         "steps": journey(onboarding),
         "connect_url": here,
         "consent_url": reverse("activation_consent", args=[token]),
-        "account": {"name": person.name, "tenant": person.username.rpartition("@")[2] or person.tid} if person else None,
+        "account": {"name": person.name, "tenant": person.username.rpartition("@")[2] or person.tid}
+        if person
+        else None,
         "reads": reads(),
         "progress": {"url": here, **(progress(onboarding) or {})},
         "error": error,
@@ -119,7 +127,9 @@ def done(onboarding: Onboarding) -> dict | None:
         return None
     after = ""
     if subscription.ends_at and not subscription.converted_at:
-        after = _("Your {product} trial then upgrades to Production, unless {owner} decides otherwise. You will be told before.")
+        after = _(
+            "Your {product} trial then upgrades to Production, unless {owner} decides otherwise. You will be told before."
+        )
         after = after.format(product=settings.PRODUCT_NAME, owner=onboarding.organization.parent.name)
     signs_in = onboarding.organization.kind == "partner"
     return {"ends_at": subscription.ends_at, "after": after, "url": reverse("signin") if signs_in else ""}
@@ -127,8 +137,14 @@ def done(onboarding: Onboarding) -> dict | None:
 
 def reads() -> list[dict[str, str]]:
     return [
-        {"what": _("Organization.Read.All: your tenant and its licences"), "why": _("To show which licences there are and how many are in use.")},
-        {"what": _("User.Read.All: your users' status and licences"), "why": _("To count the enabled users with a licence: the seats.")},
+        {
+            "what": _("Organization.Read.All: your tenant and its licences"),
+            "why": _("To show which licences there are and how many are in use."),
+        },
+        {
+            "what": _("User.Read.All: your users' status and licences"),
+            "why": _("To count the enabled users with a licence: the seats."),
+        },
     ]
 
 

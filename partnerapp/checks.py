@@ -24,7 +24,9 @@ def views(patterns: list, prefix: str = "") -> Iterator[tuple[str, object]]:
 def every_url_has_an_access_label(**_kwargs: object) -> list[CheckMessage]:
     """A view without a label of `access.py` is a view that nobody decided about."""
     return [
-        Error(f"The URL '{path}' carries no access label.", hint="Decorate its view: see access.py.", id="partnerapp.E001")
+        Error(
+            f"The URL '{path}' carries no access label.", hint="Decorate its view: see access.py.", id="partnerapp.E001"
+        )
         for path, view in views(get_resolver().url_patterns)
         if getattr(view, "access", None) not in LABELS
     ]

@@ -79,9 +79,7 @@ def answer(request: HttpRequest, drawer: Drawer) -> HttpResponse:
     forbidden = [access.refusal(request.user, drawer.name, row) for row in rows]
     if all(forbidden):
         return access.forbid(request, forbidden[0])
-    refusals = {
-        row.pk: sentence or drawer.rule(row, at).refusal for row, sentence in zip(rows, forbidden, strict=True)
-    }
+    refusals = {row.pk: sentence or drawer.rule(row, at).refusal for row, sentence in zip(rows, forbidden, strict=True)}
     selection = Selection(rows, refusals)
     if request.method == "POST":
         return apply(request, drawer, selection, at)
@@ -95,7 +93,9 @@ def visible_rows(request: HttpRequest) -> list[Organization]:
     if not 0 < len(ids) <= MOST or not all(pk.isascii() and pk.isdigit() and len(pk) < 19 for pk in ids):
         raise Http404
     visible = access.visible_to(request.user).filter(pk__in=ids, subscription__isnull=False)
-    rows = list(visible.select_related("parent", "subscription", "onboarding", "onboarding__link_message").order_by("pk"))
+    rows = list(
+        visible.select_related("parent", "subscription", "onboarding", "onboarding__link_message").order_by("pk")
+    )
     if len(rows) != len({int(pk) for pk in ids}):
         raise Http404
     for row in rows:  # what was loaded once is not loaded again from the other side

@@ -12,7 +12,9 @@ def operator_invitation(message: Message) -> dict:
     assert operator is not None
     url = absolute(reverse("invitation", args=[operator.invitation_token()]))
     return {
-        "operator": operator,
+        "role": operator.get_role_display(),
         "button": {"label": _("Accept the invitation"), "url": url},
-        "why": _("You get this because you were invited to {name} in Partner App.").format(name=message.organization.name),
+        "why": _("You get this because you were invited to {name} in Partner App.").format(
+            name=message.organization.name
+        ),
     }

@@ -1,4 +1,4 @@
-"""Mail: a message composed from its three templates, and the sender that empties the outbox.
+"""Mail: a message composed from its templates, and the sender that empties the outbox.
 
 A mail goes to one recipient, with a Message-ID made from the message's id, so that the rare second copy is recognizable.
 """
@@ -51,7 +51,7 @@ def absolute(path: str) -> str:
 
 
 def compose(message: Message) -> EmailMessage:
-    """The mail of a message, from `templates/emails/<app>/<function>.{subject.txt,txt,html}` and the app's composer."""
+    """The mail of a message: `templates/emails/<app>/<function>.subject.txt` and `.txt`, filled by the app's composer."""
     app, function, days = message.composer
     zone = message.operator.zone if message.operator else timezone.get_default_timezone()
     with timezone.override(zone), translation.override("en"):
@@ -63,13 +63,21 @@ def compose(message: Message) -> EmailMessage:
 
 def assemble(message: Message, name: str, context: dict) -> EmailMessage:
     email = EmailMessage()
-    email["Subject"] = " ".join(render_to_string(f"{name}.subject.txt", context).split())
+    email["Subject"] = " ".join(render_to_string(f"{name}.subject.txt", context, using="text").split())
     email["From"], email["To"] = settings.EMAIL_FROM, message.recipient
     email["Message-ID"] = f"<{message.pk}@{urlsplit(settings.BASE_URL).hostname}>"
     email["Date"] = format_datetime(clock.now())
     email["Auto-Submitted"] = "auto-generated"
-    email.set_content(render_to_string(f"{name}.txt", context))
-    email.add_alternative(inliner.inline(render_to_string(f"{name}.html", context)), subtype="html")
+    # The words stand once: text and HTML are the same paragraphs in two frames.
+    words = render_to_string(f"{name}.txt", context, using="text")
+    framed = context | {
+        "subject": email["Subject"],
+        "paragraphs": [p.strip() for p in words.split("\n\n") if p.strip()],
+    }
+    email.set_content(render_to_string("emails/layout.txt", framed, using="text"))
+    email.add_alternative(
+        inliner.inline(render_to_string("emails/layout.html", framed, using="django")), subtype="html"
+    )
     for filename, calendar in context["attachments"]:
         email.add_attachment(calendar, subtype="calendar", filename=filename)
     return email

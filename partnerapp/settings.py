@@ -49,11 +49,10 @@ def database(name: str) -> dict:
     url = required(name, "a Postgres URL such as postgres://user:password@host:5432/partnerapp")
     if not url.startswith(("postgres://", "postgresql://")):
         raise ImproperlyConfigured(f"{name} should start with postgres://; other databases are not supported.")
-    return env.db_url_config(url) | {
-        "CONN_MAX_AGE": 600,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {"options": "-c lock_timeout=3s -c statement_timeout=15s", "connect_timeout": 5},
-    }
+    config = env.db_url_config(url)
+    limits = {"options": "-c lock_timeout=3s -c statement_timeout=15s", "connect_timeout": 5}
+    config["OPTIONS"] = config.get("OPTIONS", {}) | limits
+    return config | {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 
 
 # Who and where ------------------------------------------------------------------------------------------------------
@@ -140,7 +139,13 @@ TEMPLATES = [
                 "partnerapp.pages.shell.shell",
             ],
         },
-    }
+    },
+    {  # plain text: what people named is written as they named it
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "NAME": "text",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {"autoescape": False},
+    },
 ]
 
 # Database, sessions -------------------------------------------------------------------------------------------------

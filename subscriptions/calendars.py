@@ -17,7 +17,9 @@ def trial_end(message: Message, end: datetime) -> tuple[str, str]:
     entry.add("sequence", int(end.timestamp() // 60))  # grows as the end moves, so the entry moves along
     entry.add("dtstamp", message.about_at)
     entry.add("dtstart", end)
-    entry.add("summary", _("{product} trial of {name} ends").format(product=settings.PRODUCT_NAME, name=message.organization))
+    entry.add(
+        "summary", _("{product} trial of {name} ends").format(product=settings.PRODUCT_NAME, name=message.organization)
+    )
     calendar = Calendar()
     calendar.add("prodid", "-//Partner App//EN")
     calendar.add("version", "2.0")

@@ -18,7 +18,9 @@ def of_extension(organization: Organization, at: datetime) -> Lines:
     subscription: Subscription = organization.subscription
     assert subscription.ends_at is not None
     end = subscription.ends_at + EXTENSION
-    lines = [("calendar-plus", _("The trial of {name} ends on {end}.").format(name=organization.name, end=dates.moment(end)))]
+    lines = [
+        ("calendar-plus", _("The trial of {name} ends on {end}.").format(name=organization.name, end=dates.moment(end)))
+    ]
     if subscription.blocked_at:
         lines.append(("ban", _("The automatic upgrade stays blocked: the trial then expires and nothing is billed.")))
     else:
@@ -56,7 +58,10 @@ def of_cancellation(organization: Organization, at: datetime) -> Lines:
         ("circle-minus", _("The trial of {name} ends now, and so does its access.").format(name=organization.name)),
         ("receipt-off", _("Nothing is billed for it.")),
         ("mail", _("The Admins and {email} are told by mail.").format(email=organization.notification_email)),
-        ("refresh", _("Its Microsoft 365 tenant is free again; you can still convert the account while it stays free.")),
+        (
+            "refresh",
+            _("Its Microsoft 365 tenant is free again; you can still convert the account while it stays free."),
+        ),
     ]
 
 
@@ -64,12 +69,15 @@ def of_conversion(organization: Organization, at: datetime) -> Lines:
     subscription: Subscription = organization.subscription
     owner = organization.parent.name
     lines = [
-        ("circle-check", _("{name} becomes Production now. There is no way back to a trial.").format(name=organization.name)),
+        (
+            "circle-check",
+            _("{name} becomes Production now. There is no way back to a trial.").format(name=organization.name),
+        ),
         (
             "receipt",
-            _("Billing of its production tenants to {owner} starts now, {when}. Its own tenant is billed at 0.00.").format(
-                owner=owner, when=dates.moment(at)
-            ),
+            _(
+                "Billing of its production tenants to {owner} starts now, {when}. Its own tenant is billed at 0.00."
+            ).format(owner=owner, when=dates.moment(at)),
         ),
     ]
     if subscription.seats is not None:
@@ -77,4 +85,12 @@ def of_conversion(organization: Organization, at: datetime) -> Lines:
         lines.append(("users", (seats % {"n": subscription.seats}).format(product=settings.PRODUCT_NAME)))
     else:
         lines.append(("loader", _("Its import is still running: it starts no trial any more.")))
-    return [*lines, ("mail", _("The Admins of {owner} and {email} are told by mail.").format(owner=owner, email=organization.notification_email))]
+    return [
+        *lines,
+        (
+            "mail",
+            _("The Admins of {owner} and {email} are told by mail.").format(
+                owner=owner, email=organization.notification_email
+            ),
+        ),
+    ]

@@ -14,8 +14,11 @@ from subscriptions.calendars import trial_end
 def about(message: Message, **more: object) -> dict:
     """What all of them need. `owner` is "you" of the guides."""
     organization = message.organization
+    subscription = organization.subscription
     return {
-        "subscription": organization.subscription,
+        "subscription": subscription,
+        "end": dates.moment(subscription.ends_at) if subscription.ends_at else "",
+        "upgrade": dates.moment(subscription.upgrade_at) if subscription.upgrade_at else "",
         "owner": organization.parent,
         "when": dates.moment(message.about_at),
         "by": message.context.get("by", ""),

@@ -61,7 +61,9 @@ def hints_hold(row: Subscription, at: datetime) -> bool:
     stored, was = row.sort_at, row.wake_at
     row.set_hints(at)
     sorted_right, row.wake_at = row.sort_at == stored, was
-    return woken and in_time and (sorted_right or row.expired_at is None and row.state(at) == Subscription.State.EXPIRED)
+    return (
+        woken and in_time and (sorted_right or (row.expired_at is None and row.state(at) == Subscription.State.EXPIRED))
+    )
 
 
 INVARIANTS: dict[str, Callable[[datetime], Iterable[int]]] = {

@@ -89,7 +89,7 @@ CONVERT = transition(
 )
 POSTPONE = transition(
     "upgrade_held",
-    "held_at = COALESCE(held_at, %(now)s), hold_reason = due.reason, "
+    "held_at = COALESCE(s.held_at, %(now)s), hold_reason = due.reason, "
     "upgrade_at = %(retry)s, sort_at = %(retry)s, wake_at = %(retry_notice)s",
     "'upgrade_at', upgrade_at",
     "'upgrade_at', %(retry)s, 'hold_reason', reason",
@@ -128,7 +128,7 @@ def run(due: QuerySet[Subscription], statement: str, at: datetime) -> int:
     done, failure = 0, None
     for first, last in slices(due):
         try:
-            done += run_slice(due.filter(pk__range=(first, last)), statement, at)
+            done += run_slice(due.filter(pk__gte=first, pk__lte=last), statement, at)
         except Error as error:
             logger.exception("the slice %s-%s failed; the others go on", first, last)
             failure = error

@@ -25,7 +25,8 @@ def new_ends(organizations: list[Organization], at: datetime) -> dict[str, Any]:
     """The text boxes of Extend trial: computed and shown, not typed (R16)."""
     running = [o for o in organizations if o.subscription.ends_at]
     rows = [
-        {"name": o.name, "ends_at": o.subscription.ends_at, "new_end": o.subscription.ends_at + EXTENSION} for o in running
+        {"name": o.name, "ends_at": o.subscription.ends_at, "new_end": o.subscription.ends_at + EXTENSION}
+        for o in running
     ]
     note = ""
     if len(running) == 1:

@@ -4,32 +4,42 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='ImportRun',
+            name="ImportRun",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('tid', models.UUIDField()),
-                ('step', models.CharField(choices=[('organization', 'Organization'), ('licences', 'Licences'), ('users', 'Users'), ('done', 'Done')], default='organization', max_length=12)),
-                ('next_link', models.TextField(blank=True, default='')),
-                ('done', models.PositiveIntegerField(default=0)),
-                ('total', models.PositiveIntegerField(null=True)),
-                ('seats', models.PositiveIntegerField(default=0)),
-                ('licences', models.JSONField(default=dict)),
-                ('ready_at', models.DateTimeField()),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('started_at', models.DateTimeField()),
-                ('finished_at', models.DateTimeField(null=True)),
-                ('failed_at', models.DateTimeField(null=True)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("tid", models.UUIDField()),
+                (
+                    "step",
+                    models.CharField(
+                        choices=[
+                            ("organization", "Organization"),
+                            ("licences", "Licences"),
+                            ("users", "Users"),
+                            ("done", "Done"),
+                        ],
+                        default="organization",
+                        max_length=12,
+                    ),
+                ),
+                ("next_link", models.TextField(blank=True, default="")),
+                ("done", models.PositiveIntegerField(default=0)),
+                ("total", models.PositiveIntegerField(null=True)),
+                ("seats", models.PositiveIntegerField(default=0)),
+                ("licences", models.JSONField(default=dict)),
+                ("ready_at", models.DateTimeField()),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("started_at", models.DateTimeField()),
+                ("finished_at", models.DateTimeField(null=True)),
+                ("failed_at", models.DateTimeField(null=True)),
             ],
             options={
-                'db_table': 'import_run',
+                "db_table": "import_run",
             },
         ),
     ]

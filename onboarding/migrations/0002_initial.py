@@ -5,74 +5,128 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('onboarding', '0001_initial'),
-        ('partnerapp', '0001_initial'),
+        ("onboarding", "0001_initial"),
+        ("partnerapp", "0001_initial"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='importrun',
-            name='organization',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='import_runs', to='partnerapp.organization'),
+            model_name="importrun",
+            name="organization",
+            field=models.ForeignKey(
+                on_delete=django.db.models.deletion.CASCADE, related_name="import_runs", to="partnerapp.organization"
+            ),
         ),
         migrations.CreateModel(
-            name='Onboarding',
+            name="Onboarding",
             fields=[
-                ('organization', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, serialize=False, to='partnerapp.organization')),
-                ('link_version', models.PositiveIntegerField(default=1)),
-                ('link_expires_at', models.DateTimeField()),
-                ('tid', models.UUIDField(null=True)),
-                ('started_at', models.DateTimeField(null=True)),
-                ('started_oid', models.UUIDField(null=True)),
-                ('consenter_oid', models.UUIDField(null=True)),
-                ('consenter_name', models.CharField(blank=True, default='', max_length=150)),
-                ('consenter_email', models.EmailField(blank=True, default='', max_length=254)),
-                ('consented_at', models.DateTimeField(null=True)),
-                ('configured_at', models.DateTimeField(null=True)),
-                ('error_code', models.CharField(blank=True, default='', max_length=40)),
-                ('error_detail', models.CharField(blank=True, default='', max_length=300)),
-                ('error_at', models.DateTimeField(null=True)),
-                ('attempts', models.PositiveSmallIntegerField(default=0)),
-                ('next_try_at', models.DateTimeField(null=True)),
-                ('lease_until', models.DateTimeField(null=True)),
-                ('repeat_trial_allowed_at', models.DateTimeField(null=True)),
-                ('waiting_since', models.DateTimeField()),
-                ('link_message', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to='partnerapp.message')),
+                (
+                    "organization",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        primary_key=True,
+                        serialize=False,
+                        to="partnerapp.organization",
+                    ),
+                ),
+                ("link_version", models.PositiveIntegerField(default=1)),
+                ("link_expires_at", models.DateTimeField()),
+                ("tid", models.UUIDField(null=True)),
+                ("started_at", models.DateTimeField(null=True)),
+                ("started_oid", models.UUIDField(null=True)),
+                ("consenter_oid", models.UUIDField(null=True)),
+                ("consenter_name", models.CharField(blank=True, default="", max_length=150)),
+                ("consenter_email", models.EmailField(blank=True, default="", max_length=254)),
+                ("consented_at", models.DateTimeField(null=True)),
+                ("configured_at", models.DateTimeField(null=True)),
+                ("error_code", models.CharField(blank=True, default="", max_length=40)),
+                ("error_detail", models.CharField(blank=True, default="", max_length=300)),
+                ("error_at", models.DateTimeField(null=True)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("next_try_at", models.DateTimeField(null=True)),
+                ("lease_until", models.DateTimeField(null=True)),
+                ("repeat_trial_allowed_at", models.DateTimeField(null=True)),
+                ("waiting_since", models.DateTimeField()),
+                (
+                    "link_message",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="partnerapp.message",
+                    ),
+                ),
             ],
             options={
-                'db_table': 'onboarding',
+                "db_table": "onboarding",
             },
         ),
         migrations.AddIndex(
-            model_name='importrun',
-            index=models.Index(condition=models.Q(('failed_at', None), ('finished_at', None)), fields=['ready_at'], name='import_to_continue'),
+            model_name="importrun",
+            index=models.Index(
+                condition=models.Q(("failed_at", None), ("finished_at", None)),
+                fields=["ready_at"],
+                name="import_to_continue",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='importrun',
-            constraint=models.UniqueConstraint(condition=models.Q(('failed_at', None), ('finished_at', None)), fields=('tid',), name='one_running_import_per_tenant'),
+            model_name="importrun",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("failed_at", None), ("finished_at", None)),
+                fields=("tid",),
+                name="one_running_import_per_tenant",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='importrun',
-            constraint=models.CheckConstraint(condition=models.Q(('finished_at', None), ('failed_at', None), _connector='OR'), name='import_ends_once'),
+            model_name="importrun",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("finished_at", None), ("failed_at", None), _connector="OR"), name="import_ends_once"
+            ),
         ),
         migrations.AddIndex(
-            model_name='onboarding',
-            index=models.Index(condition=models.Q(('next_try_at__isnull', False)), fields=['next_try_at'], name='onboarding_to_try'),
+            model_name="onboarding",
+            index=models.Index(
+                condition=models.Q(("next_try_at__isnull", False)), fields=["next_try_at"], name="onboarding_to_try"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='onboarding',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('error_at', None), ('error_code', '')), models.Q(('error_at__isnull', False), models.Q(('error_code', ''), _negated=True)), _connector='OR'), name='error_has_a_code_and_an_instant'),
+            model_name="onboarding",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("error_at", None), ("error_code", "")),
+                    models.Q(("error_at__isnull", False), models.Q(("error_code", ""), _negated=True)),
+                    _connector="OR",
+                ),
+                name="error_has_a_code_and_an_instant",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='onboarding',
-            constraint=models.CheckConstraint(condition=models.Q(('configured_at', None), models.Q(('configured_at__gte', models.F('consented_at')), ('consented_at__isnull', False), ('started_at__isnull', False)), _connector='OR'), name='onboarding_steps_in_order'),
+            model_name="onboarding",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("configured_at", None),
+                    models.Q(
+                        ("configured_at__gte", models.F("consented_at")),
+                        ("consented_at__isnull", False),
+                        ("started_at__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="onboarding_steps_in_order",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='onboarding',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('started_at', None), ('started_oid', None), ('tid', None)), models.Q(('started_at__isnull', False), ('started_oid__isnull', False), ('tid__isnull', False)), _connector='OR'), name='started_means_bound'),
+            model_name="onboarding",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("started_at", None), ("started_oid", None), ("tid", None)),
+                    models.Q(("started_at__isnull", False), ("started_oid__isnull", False), ("tid__isnull", False)),
+                    _connector="OR",
+                ),
+                name="started_means_bound",
+            ),
         ),
     ]

@@ -81,7 +81,9 @@ class Onboarding(models.Model):
             models.CheckConstraint(
                 name="onboarding_steps_in_order",
                 condition=models.Q(configured_at=None)
-                | models.Q(consented_at__isnull=False, started_at__isnull=False, configured_at__gte=models.F("consented_at")),
+                | models.Q(
+                    consented_at__isnull=False, started_at__isnull=False, configured_at__gte=models.F("consented_at")
+                ),
             ),
             models.CheckConstraint(
                 name="started_means_bound",
@@ -90,7 +92,9 @@ class Onboarding(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["next_try_at"], name="onboarding_to_try", condition=models.Q(next_try_at__isnull=False)),
+            models.Index(
+                fields=["next_try_at"], name="onboarding_to_try", condition=models.Q(next_try_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -176,15 +180,15 @@ class Onboarding(models.Model):
 
     def retrying(self, at: datetime) -> Action:
         """R7: after a Pre-import error."""
-        refusal = "" if self.error_code and not self.subscription.withdrawn_at else _("There is no error to try again after.")
+        refusal = (
+            "" if self.error_code and not self.subscription.withdrawn_at else _("There is no error to try again after.")
+        )
         return Action("try_again", refusal)
 
     # The verbs of the owner ----------------------------------------------------------------------------------------
 
     @classmethod
-    def add_partner(
-        cls, *, name: str, email: str, request_key: uuid.UUID, by: Operator, at: datetime
-    ) -> "Onboarding":
+    def add_partner(cls, *, name: str, email: str, request_key: uuid.UUID, by: Operator, at: datetime) -> "Onboarding":
         """R4: organization, subscription (TRIAL, not started), products (R2) and onboarding, and the welcome mail queued.
 
         The same form sent twice (`request_key`) returns the Partner that the first one made. Raises Refused when the same

@@ -59,9 +59,15 @@ def acts(alice: Operator, now: datetime) -> list[Act]:
         *story(alice, directory.BOB, "ops@northwind.example", ago(days=45)),
         *story(alice, directory.CHARLIE, "it@fabrikam.example", now - TRIAL + timedelta(hours=70)),
         *story(alice, directory.TINA, "hello@tailspin.example", now - TRIAL + timedelta(days=5, hours=2)),
-        Act(ago(days=4), lambda at: of("Tailspin").subscription.block_upgrade(by=alice, at=at, reason="Budget in January")),
+        Act(
+            ago(days=4),
+            lambda at: of("Tailspin").subscription.block_upgrade(by=alice, at=at, reason="Budget in January"),
+        ),
         *story(alice, directory.WILL, "noc@wingtip.example", ago(days=20)),
-        Act(ago(days=12), lambda at: of("Wingtip").subscription.block_upgrade(by=alice, at=at, reason="Project postponed")),
+        Act(
+            ago(days=12),
+            lambda at: of("Wingtip").subscription.block_upgrade(by=alice, at=at, reason="Project postponed"),
+        ),
         *story(alice, directory.LUCY, "it@lucerne.example", now - TRIAL - timedelta(hours=10)),
         *story(alice, directory.THEO, "admin@trey.example", ago(days=9)),
         Act(ago(days=3), lambda at: of("Trey").subscription.cancel(by=alice, at=at, reason="Chose another product")),
@@ -171,7 +177,11 @@ def add_trials(count: int, now: datetime) -> None:
         Organization.objects.bulk_create(organizations)
         Subscription.objects.bulk_create(subscriptions)
         Onboarding.objects.bulk_create(onboardings)
-        held = [SubscriptionProduct(subscription=s, product=p, from_at=s.started_at) for s in subscriptions for p in products]
+        held = [
+            SubscriptionProduct(subscription=s, product=p, from_at=s.started_at)
+            for s in subscriptions
+            for p in products
+        ]
         SubscriptionProduct.objects.bulk_create(held)
 
 
@@ -213,4 +223,3 @@ def who_is_who() -> dict:
 def sign_in_help() -> str:
     lines = [f"  {person.name:14} {may}" for person, may in PEOPLE]
     return "\n".join([f"Open {settings.BASE_URL} and sign in as:", *lines])
-

@@ -118,7 +118,9 @@ def show(request: HttpRequest, name: str) -> HttpResponse:
 @public
 @require_safe
 @xframe_options_sameorigin
-@csp_replace({"default-src": ["'none'"], "style-src": ["'unsafe-inline'"], "img-src": ["data:"], "frame-ancestors": ["'self'"]})
+@csp_replace(
+    {"default-src": ["'none'"], "style-src": ["'unsafe-inline'"], "img-src": ["data:"], "frame-ancestors": ["'self'"]}
+)
 def html(request: HttpRequest, name: str) -> HttpResponse:
     """A mail's HTML for the sandboxed frame: inline styles, and nothing else."""
     return HttpResponse(part(read(find(name)), "html"))

@@ -59,9 +59,7 @@ def prove(tid: str) -> Profile:
 def profile(tid: str, found: dict) -> Profile:
     domains = found.get("verifiedDomains") or []
     default = next((domain.get("name", "") for domain in domains if domain.get("isDefault")), "")
-    return Profile(
-        tid, found.get("displayName") or default or tid, default, found.get("countryLetterCode") or ""
-    )
+    return Profile(tid, found.get("displayName") or default or tid, default, found.get("countryLetterCode") or "")
 
 
 def check_permissions(tid: str) -> None:

@@ -47,12 +47,9 @@ class NotYet(Microsoft365Error):
     """The consent is not visible at Microsoft yet; it may take minutes."""
 
     code = "not_yet"
-    cause = _(
-        "Microsoft does not show the consent yet. It can take some minutes until it is known everywhere."
-    )
+    cause = _("Microsoft does not show the consent yet. It can take some minutes until it is known everywhere.")
     remedy = _(
-        "Nothing to do: the portal looks again by itself. "
-        "If an administrator has not accepted yet, ask one to accept."
+        "Nothing to do: the portal looks again by itself. If an administrator has not accepted yet, ask one to accept."
     )
 
 
@@ -71,9 +68,7 @@ class ConsentRevoked(Microsoft365Error):
     """Consent was there and is gone."""
 
     code = "consent_revoked"
-    cause = _(
-        "The consent of your Microsoft 365 tenant was withdrawn, so the portal can no longer read from it."
-    )
+    cause = _("The consent of your Microsoft 365 tenant was withdrawn, so the portal can no longer read from it.")
     remedy = _("Ask a Global Administrator to accept the permissions again, then press Try again.")
 
 
@@ -89,9 +84,7 @@ class MissingPermission(Microsoft365Error):
 
     @property
     def cause(self) -> str:  # type: ignore[override]
-        return _("The permission %(name)s was not granted by your Microsoft 365 tenant.") % {
-            "name": self.name
-        }
+        return _("The permission %(name)s was not granted by your Microsoft 365 tenant.") % {"name": self.name}
 
 
 class CredentialsExpired(Microsoft365Error):

@@ -145,9 +145,7 @@ class Client:
         try:
             answer = self.http.get(url, headers=sent)
         except requests.RequestException as failure:
-            logger.warning(
-                "Graph %s: %s, client-request-id %s", path(url), type(failure).__name__, request_id
-            )
+            logger.warning("Graph %s: %s, client-request-id %s", path(url), type(failure).__name__, request_id)
             return None
         logger.info("Graph %s: %s, client-request-id %s", path(url), answer.status_code, request_id)
         return answer

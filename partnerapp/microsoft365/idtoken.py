@@ -92,9 +92,7 @@ def check_time(claims: dict[str, Any], at: float) -> None:
     starts, ends = claims.get("nbf"), claims.get("exp")
     check(isinstance(starts, int | float) and isinstance(ends, int | float), "malformed")
     if not starts - LEEWAY <= at:
-        raise SigninFailed(
-            _("Microsoft's answer is not valid yet: the clocks differ too much."), "not_yet_valid"
-        )
+        raise SigninFailed(_("Microsoft's answer is not valid yet: the clocks differ too much."), "not_yet_valid")
     if not at < ends + LEEWAY:
         raise SigninFailed(_("This sign-in has expired."), "expired")
 

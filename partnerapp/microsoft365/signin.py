@@ -133,9 +133,7 @@ def not_redeemed(result: Mapping[str, Any]) -> SigninFailed:
     detail = str(result.get("error_description", ""))[:300]
     logger.warning("sign-in not redeemed: %s %s", result.get("error"), detail)
     if result.get("error") == "invalid_grant":
-        return SigninFailed(
-            _("This sign-in was already used, or it took too long."), "replayed", detail=detail
-        )
+        return SigninFailed(_("This sign-in was already used, or it took too long."), "replayed", detail=detail)
     if result.get("error") == "invalid_client":
         return SigninFailed(
             _("The portal could not identify itself to Microsoft. This is our fault, not yours."),
@@ -147,6 +145,4 @@ def not_redeemed(result: Mapping[str, Any]) -> SigninFailed:
 
 
 def unavailable() -> SigninFailed:
-    return SigninFailed(
-        _("Microsoft cannot be reached at the moment."), "unavailable", remedy=_("Please try again.")
-    )
+    return SigninFailed(_("Microsoft cannot be reached at the moment."), "unavailable", remedy=_("Please try again."))

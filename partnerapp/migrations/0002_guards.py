@@ -20,7 +20,5 @@ class Migration(migrations.Migration):
     dependencies = [("partnerapp", "0001_initial")]
     operations = [
         migrations.RunSQL(TREE, "ALTER TABLE organization DROP CONSTRAINT parent_in_the_same_tree"),
-        migrations.RunSQL(
-            APPEND_ONLY, "DROP TRIGGER event_is_append_only ON event; DROP FUNCTION refuse_rewriting()"
-        ),
+        migrations.RunSQL(APPEND_ONLY, "DROP TRIGGER event_is_append_only ON event; DROP FUNCTION refuse_rewriting()"),
     ]

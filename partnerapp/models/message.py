@@ -46,9 +46,7 @@ class Message(models.Model):
     class Meta:
         db_table = "message"
         constraints = [
-            models.UniqueConstraint(
-                fields=["organization", "kind", "about_at", "recipient"], name="each_mail_once"
-            ),
+            models.UniqueConstraint(fields=["organization", "kind", "about_at", "recipient"], name="each_mail_once"),
             models.CheckConstraint(
                 name="sent_means_accepted",
                 condition=models.Q(state="sent", accepted_at__isnull=False)

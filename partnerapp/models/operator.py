@@ -40,9 +40,7 @@ class Operator(AbstractBaseUser, PermissionsMixin):
 
     id = models.BigAutoField(primary_key=True)
     username = models.CharField(max_length=150, unique=True, default=uuid.uuid4)
-    organization = models.ForeignKey(
-        Organization, models.PROTECT, null=True, blank=True, related_name="operators"
-    )
+    organization = models.ForeignKey(Organization, models.PROTECT, null=True, blank=True, related_name="operators")
     role = models.CharField(max_length=6, choices=Role, default=Role.ADMIN)
     name = models.CharField(max_length=150)
     email = models.EmailField()
@@ -79,9 +77,7 @@ class Operator(AbstractBaseUser, PermissionsMixin):
                 name="accepted_operator_has_an_identity",
                 condition=models.Q(accepted_at=None) | models.Q(oid__isnull=False),
             ),
-            models.CheckConstraint(
-                name="operator_role_known", condition=models.Q(role__in=["admin", "viewer"])
-            ),
+            models.CheckConstraint(name="operator_role_known", condition=models.Q(role__in=["admin", "viewer"])),
         ]
 
     def __str__(self) -> str:

@@ -52,9 +52,7 @@ class Organization(models.Model):
     country = models.CharField(max_length=2, blank=True, default="")
     request_key = models.UUIDField(null=True, blank=True, unique=True)
     created_at = models.DateTimeField()
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
-    )
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
 
     objects = OrganizationQuerySet.as_manager()
 

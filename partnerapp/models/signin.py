@@ -49,9 +49,7 @@ class SigninFlow(models.Model):
     @classmethod
     def take(cls, *, state: str, browser: str, wall: datetime) -> "SigninFlow | None":
         """The flow of this state in this browser, once: a second caller, another browser or a late one gets None."""
-        sql = (
-            "DELETE FROM signin_flow WHERE state_hash = %s AND browser_hash = %s AND expires_at > %s RETURNING *"
-        )
+        sql = "DELETE FROM signin_flow WHERE state_hash = %s AND browser_hash = %s AND expires_at > %s RETURNING *"
         return next(iter(cls.objects.raw(sql, [digest(state), digest(browser), wall])), None)
 
 

@@ -46,7 +46,9 @@ def what_next(organization: Organization, at) -> str:
         return (ends if subscription.blocked_at else goes_on).format(when=when, owner=owner)
     if state == State.PRODUCTION:
         return _("You are in Production. Questions about it? Ask {owner}.").format(owner=owner)
-    return _("Your trial is over and so is your access. {owner} can convert it to a production account.").format(owner=owner)
+    return _("Your trial is over and so is your access. {owner} can convert it to a production account.").format(
+        owner=owner
+    )
 
 
 def facts(organization: Organization) -> list[dict]:
@@ -72,5 +74,3 @@ def preferences(request: HttpRequest) -> HttpResponse:
         operator.time_zone = zone
     operator.save(update_fields=["theme", "time_zone"])
     return HttpResponseRedirect(drawers.safe_next(request), status=303)
-
-

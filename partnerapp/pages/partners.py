@@ -38,7 +38,9 @@ def partners_of(operator: Operator) -> QuerySet[Organization]:
 def partners(request: HttpRequest) -> HttpResponse:
     """Those whose import is complete, what ends soonest first."""
     at = clock.now()
-    holdings = Prefetch("subscription__holdings", SubscriptionProduct.objects.filter(until_at=None).select_related("product"))
+    holdings = Prefetch(
+        "subscription__holdings", SubscriptionProduct.objects.filter(until_at=None).select_related("product")
+    )
     rows = partners_of(request.user).exclude(PENDING).prefetch_related(holdings)
     rows = rows.annotate(customers=Count("children")).order_by("subscription__sort_at", "name_key", "pk")[:FEW]
     context = {"rows": [partner_row(row, at, picked(request)) for row in rows], **surroundings(request, "partners", at)}
@@ -127,7 +129,10 @@ def mail(message: Message | None) -> dict | None:
         return None
     failed = message.state in {Message.State.REFUSED, Message.State.AMBIGUOUS}
     states = {Message.State.SENT: "sent", Message.State.QUEUED: "sending"}
-    return {"state": "refused" if failed else states.get(Message.State(message.state), ""), "reason": message.last_error}
+    return {
+        "state": "refused" if failed else states.get(Message.State(message.state), ""),
+        "reason": message.last_error,
+    }
 
 
 def action_url(name: str, organization: Organization) -> str:
@@ -202,7 +207,10 @@ def tabs(request: HttpRequest, current: str) -> list[dict]:
     counts = rows.aggregate(
         pending=Count("pk", filter=PENDING & Q(subscription__withdrawn_at=None)), there=Count("pk", filter=~PENDING)
     )
-    names = [("partners", _("Partners"), counts["there"]), ("pending_partners", _("Pending Partners"), counts["pending"])]
+    names = [
+        ("partners", _("Partners"), counts["there"]),
+        ("pending_partners", _("Pending Partners"), counts["pending"]),
+    ]
     return [
         {"name": name, "label": label, "url": reverse(name), "current": name == current, "count": count}
         for name, label, count in names
@@ -214,7 +222,12 @@ def chosen_rows(request: HttpRequest) -> list[Organization]:
     ids = [pk for pk in picked(request) if pk.isascii() and pk.isdigit() and len(pk) < 19]
     if not ids:
         return []
-    rows = partners_of(request.user).filter(pk__in=ids).select_related("onboarding__link_message").order_by("name_key", "pk")
+    rows = (
+        partners_of(request.user)
+        .filter(pk__in=ids)
+        .select_related("onboarding__link_message")
+        .order_by("name_key", "pk")
+    )
     for row in rows:
         row.subscription.organization = row.onboarding.organization = row
     return list(rows)

@@ -25,7 +25,9 @@ BACKEND = settings.AUTHENTICATION_BACKENDS[0]
 
 def safe_next(url: str) -> str:
     """`next`, if it stays in this portal, else the start page."""
-    allowed = url_has_allowed_host_and_scheme(url, {urlsplit(settings.BASE_URL).netloc}, require_https=not settings.DEMO)
+    allowed = url_has_allowed_host_and_scheme(
+        url, {urlsplit(settings.BASE_URL).netloc}, require_https=not settings.DEMO
+    )
     return url if url.startswith("/") and allowed else "/"
 
 
@@ -151,7 +153,9 @@ def consent_callback(request: HttpRequest) -> HttpResponse:
     """Back from Microsoft's consent page. What it says proves nothing; see `onboarding.views.consent_returned`."""
     flow = flows.returned(request, request.GET.get("state", ""))
     if flow is None:
-        message = _("This step was already done, took longer than 10 minutes, or began in another browser. Open your link again.")
+        message = _(
+            "This step was already done, took longer than 10 minutes, or began in another browser. Open your link again."
+        )
         return failed(request, message)
     return onboarding.consent_returned(request, flow)
 

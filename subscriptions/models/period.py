@@ -24,9 +24,7 @@ class Period(models.Model):
     class Meta:
         db_table = "period"
         constraints = [
-            models.UniqueConstraint(
-                fields=["organization"], condition=models.Q(ends_at=None), name="one_open_period"
-            ),
+            models.UniqueConstraint(fields=["organization"], condition=models.Q(ends_at=None), name="one_open_period"),
             models.CheckConstraint(
                 name="period_ends_after_it_starts",
                 condition=models.Q(ends_at=None) | models.Q(ends_at__gt=models.F("starts_at")),

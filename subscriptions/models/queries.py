@@ -36,9 +36,7 @@ class SubscriptionQuerySet(QuerySet):
 
     def notice_due(self, at: datetime) -> "SubscriptionQuerySet":
         """`Subscription.notice_due`: annotated with `notice` (days) and `deadline`."""
-        nearest = [
-            When(deadline__lte=at + before, then=Value(days)) for days, before in sorted(NOTICES.items())
-        ]
+        nearest = [When(deadline__lte=at + before, then=Value(days)) for days, before in sorted(NOTICES.items())]
         rows = self.under_trial(at).annotate(deadline=DEADLINE).filter(deadline__gt=at)
         return rows.annotate(notice=Case(*nearest, output_field=IntegerField())).filter(notice__isnull=False)
 

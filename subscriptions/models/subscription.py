@@ -104,7 +104,8 @@ class Subscription(models.Model):
             ),
             models.CheckConstraint(
                 name="held_with_a_reason",
-                condition=models.Q(held_at=None, hold_reason="") | models.Q(held_at__isnull=False) & ~models.Q(hold_reason=""),
+                condition=models.Q(held_at=None, hold_reason="")
+                | models.Q(held_at__isnull=False) & ~models.Q(hold_reason=""),
             ),
             models.CheckConstraint(
                 name="who_needs_when",
@@ -119,7 +120,9 @@ class Subscription(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["distributor_id", "kind", "sort_at", "organization"], name="subscription_ends_soonest"),
+            models.Index(
+                fields=["distributor_id", "kind", "sort_at", "organization"], name="subscription_ends_soonest"
+            ),
             models.Index(fields=["wake_at"], name="subscription_to_wake", condition=models.Q(wake_at__isnull=False)),
             models.Index(
                 fields=["distributor_id", "kind", "organization"],
@@ -198,12 +201,18 @@ class Subscription(models.Model):
         if not self.under_trial(at) or self.ends_at is None:
             return self._no_trial(at)
         if at >= self.ends_at:
-            return _("The trial ended on {end}; only a running trial can be extended.").format(end=dates.moment(self.ends_at))
+            return _("The trial ended on {end}; only a running trial can be extended.").format(
+                end=dates.moment(self.ends_at)
+            )
         if self.extended_at:
-            return _("Already extended on {day}. Each trial can be extended once.").format(day=dates.moment(self.extended_at))
+            return _("Already extended on {day}. Each trial can be extended once.").format(
+                day=dates.moment(self.extended_at)
+            )
         opens = self.ends_at - EXTENSION_WINDOW
         if at < opens:
-            return _("You can extend this trial from {opens} (3 days before it ends).").format(opens=dates.moment(opens))
+            return _("You can extend this trial from {opens} (3 days before it ends).").format(
+                opens=dates.moment(opens)
+            )
         return ""
 
     def upgrade_control(self, at: datetime) -> Action:

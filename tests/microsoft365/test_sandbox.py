@@ -78,9 +78,7 @@ def test_what_comes_from_outside_is_escaped(ask):
 
 @pytest.mark.parametrize("uri", ["javascript:alert(1)", ""])
 def test_a_strange_redirect_uri_is_refused(ask, uri):
-    query = urlencode(
-        {"client_id": "x", "redirect_uri": uri, "state": "s", "nonce": "n", "code_challenge": "c"}
-    )
+    query = urlencode({"client_id": "x", "redirect_uri": uri, "state": "s", "nonce": "n", "code_challenge": "c"})
     assert ask(f"/organizations/oauth2/v2.0/authorize?{query}").status_code == 400
 
 

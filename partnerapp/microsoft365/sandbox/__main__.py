@@ -43,9 +43,7 @@ def main() -> int:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="sandbox", description="A stand-in for Microsoft's sign-in and Graph."
-    )
+    parser = argparse.ArgumentParser(prog="sandbox", description="A stand-in for Microsoft's sign-in and Graph.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--state", type=Path, help="keep consents, settings and keys in this file")

@@ -37,9 +37,7 @@ def decide(world: World, request: Request, tenant: str) -> Response:
         return declined(asked)
     person = world.person(asked.get("account", ""))
     if person is None or person.tenant != found or not person.admin:
-        return give_back(
-            asked, error="access_denied", error_description=describe(90094, "Admin consent is required.")
-        )
+        return give_back(asked, error="access_denied", error_description=describe(90094, "Admin consent is required."))
     if asked["answer"] == "accept_all":
         world.settings.setdefault(found.tid, {})["withheld"] = ""
     world.grant(found)
@@ -51,16 +49,12 @@ def wrong_request(asked: dict[str, str], tenant: Tenant | None) -> str:
         return pages.message("No such tenant", "The sandbox has no such tenant.")
     missing = [name for name in ("client_id", "redirect_uri", "state", "scope") if not asked.get(name)]
     if missing or not asked["redirect_uri"].startswith(("http://", "https://")):
-        return pages.message(
-            "Not a request for consent", f"Missing or wrong: {', '.join(missing) or 'redirect_uri'}."
-        )
+        return pages.message("Not a request for consent", f"Missing or wrong: {', '.join(missing) or 'redirect_uri'}.")
     return ""
 
 
 def declined(asked: dict[str, str]) -> Response:
-    return give_back(
-        asked, error="consent_required", error_description=describe(65004, "The person declined.")
-    )
+    return give_back(asked, error="consent_required", error_description=describe(65004, "The person declined."))
 
 
 def give_back(asked: dict[str, str], **values: Any) -> Response:

@@ -61,9 +61,7 @@ def set_tenants(world: World, wanted: dict[str, dict[str, Any]]) -> None:
         tenant = world.tenant(name)
         unknown = set(settings) - TENANT_SETTINGS - {"consented"}
         if tenant is None or unknown:
-            raise ValueError(
-                f"no tenant {name!r}" if tenant is None else f"unknown: {', '.join(sorted(unknown))}"
-            )
+            raise ValueError(f"no tenant {name!r}" if tenant is None else f"unknown: {', '.join(sorted(unknown))}")
         set_consent(world, tenant, settings.get("consented"))
         changed = world.settings.setdefault(tenant.tid, {})
         changed.update({key: value for key, value in settings.items() if key != "consented"})

@@ -84,9 +84,7 @@ RELECLOUD = Tenant("Relecloud", "relecloud.example", "SE", users=95, consented=T
 MARGIES_TRAVEL = Tenant("Margie's Travel", "margiestravel.example", "IE", users=22, consented=True)
 HUMONGOUS = Tenant("Humongous", "humongous.example", "US", users=2_400, consented=True)
 BLUE_YONDER = Tenant("Blue Yonder", "blueyonder.example", "US", users=3, listed_last=True)
-PERSONAL = Tenant(
-    "Personal accounts", "outlook.example", users=0, listed_last=True, fixed_tid=PERSONAL_ACCOUNTS
-)
+PERSONAL = Tenant("Personal accounts", "outlook.example", users=0, listed_last=True, fixed_tid=PERSONAL_ACCOUNTS)
 
 TENANTS = (
     CONTOSO, LITWARE, NORTHWIND, FABRIKAM, TAILSPIN, WINGTIP, LUCERNE, TREY, ADATUM, PROSEWARE, FOURTH_COFFEE,

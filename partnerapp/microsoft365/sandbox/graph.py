@@ -42,9 +42,7 @@ def users(world: World, request: Request) -> Response:
     page: dict[str, Any] = {"value": licences.users(tenant.tid, int(first), count)}
     if int(first) + count < total:
         following = request.query | {"$skiptoken": str(int(first) + count)}
-        page["@odata.nextLink"] = (
-            world.setting(tenant, "next_link") or f"{USERS}?{urlencode(following, safe='$,')}"
-        )
+        page["@odata.nextLink"] = world.setting(tenant, "next_link") or f"{USERS}?{urlencode(following, safe='$,')}"
     return data(page)
 
 
@@ -54,9 +52,7 @@ def user_count(world: World, request: Request) -> Response:
         return tenant
     if request.headers.get("consistencylevel") != "eventual":
         return refuse(400, "Request_BadRequest", "ConsistencyLevel: eventual is needed.")
-    return Response(
-        f"\ufeff{world.setting(tenant, 'users')}".encode(), headers={"Content-Type": "text/plain"}
-    )
+    return Response(f"\ufeff{world.setting(tenant, 'users')}".encode(), headers={"Content-Type": "text/plain"})
 
 
 def let_in(world: World, request: Request, role: str) -> Tenant | Response:
@@ -72,9 +68,7 @@ def let_in(world: World, request: Request, role: str) -> Tenant | Response:
     if tenant.tid not in world.consents:
         return refuse(401, "Authorization_IdentityNotFound", "The application is not known in this tenant.")
     if role not in claims.get("roles", ()):
-        return refuse(
-            403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
-        )
+        return refuse(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.")
     return tenant
 
 

@@ -44,9 +44,7 @@ def keys(world: World, request: Request, tenant: str) -> Response:
 
 
 def instance(world: World, request: Request) -> Response:
-    return data(
-        {"tenant_discovery_endpoint": f"{LOGIN}/common/v2.0/.well-known/openid-configuration", "metadata": []}
-    )
+    return data({"tenant_discovery_endpoint": f"{LOGIN}/common/v2.0/.well-known/openid-configuration", "metadata": []})
 
 
 # The browser ------------------------------------------------------------------------------------------------
@@ -79,9 +77,7 @@ def wrong_request(world: World, asked: dict[str, str], tenant: str) -> str:
     needed = ("client_id", "redirect_uri", "state", "nonce", "code_challenge")
     missing = [name for name in needed if not asked.get(name)]
     if missing or not asked["redirect_uri"].startswith(("http://", "https://")):
-        return pages.message(
-            "Not a request to sign in", f"Missing or wrong: {', '.join(missing) or 'redirect_uri'}."
-        )
+        return pages.message("Not a request to sign in", f"Missing or wrong: {', '.join(missing) or 'redirect_uri'}.")
     return ""
 
 
@@ -100,9 +96,7 @@ def token(world: World, request: Request, tenant: str) -> Response:
     if wrong:
         return refuse("invalid_client", number, wrong, 401)
     kind = {"authorization_code": redeem, "client_credentials": app_only}.get(form.get("grant_type", ""))
-    return (
-        kind(world, form, tenant) if kind else refuse("unsupported_grant_type", 70003, "Unknown grant type.")
-    )
+    return kind(world, form, tenant) if kind else refuse("unsupported_grant_type", 70003, "Unknown grant type.")
 
 
 def wrong_client(world: World, form: dict[str, str], tenant: str) -> tuple[int, str]:
@@ -121,15 +115,10 @@ def wrong_assertion(form: dict[str, str], tenant: str) -> tuple[int, str]:
         header = jwt.get_unverified_header(raw)
         certificate = x509.load_der_x509_certificate(base64.b64decode(header["x5c"][0]))
         thumbprint = encode(hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest())
-        claims = jwt.decode(
-            raw, certificate.public_key(), ["PS256"], audience=f"{LOGIN}/{tenant}/oauth2/v2.0/token"
-        )
+        claims = jwt.decode(raw, certificate.public_key(), ["PS256"], audience=f"{LOGIN}/{tenant}/oauth2/v2.0/token")
     except (jwt.PyJWTError, ValueError, KeyError, IndexError) as failure:
         return 700027, f"The certificate's assertion is wrong: {type(failure).__name__}."
-    right = (
-        header.get("x5t#S256", "").rstrip("=") == thumbprint
-        and claims["iss"] == claims["sub"] == form["client_id"]
-    )
+    right = header.get("x5t#S256", "").rstrip("=") == thumbprint and claims["iss"] == claims["sub"] == form["client_id"]
     return (0, "") if right else (700027, "The certificate's thumbprint or subject is wrong.")
 
 
@@ -160,9 +149,7 @@ def signed_in(world: World, person: Person, kept: dict[str, Any]) -> dict[str, A
         "token_type": "Bearer",
         "scope": "openid profile",
         "expires_in": LIFETIME,
-        "access_token": world.key().sign(
-            {"aud": GRAPH, "tid": person.tenant.tid, "exp": world.now() + LIFETIME}
-        ),
+        "access_token": world.key().sign({"aud": GRAPH, "tid": person.tenant.tid, "exp": world.now() + LIFETIME}),
         "id_token": world.key().sign(id_claims(world, person, kept["client_id"], kept["nonce"])),
         "client_info": encode(json.dumps(client_info).encode()),
     }
@@ -195,12 +182,8 @@ def app_only(world: World, form: dict[str, str], tenant: str) -> Response:
         return refuse("invalid_request", 90002, "A known tenant and the scope of Graph are needed.")
     roles = world.granted(found)
     if roles is None:
-        return refuse(
-            "unauthorized_client", 700016, f"Application not found in the directory '{found.name}'."
-        )
-    return data(
-        {"token_type": "Bearer", "expires_in": LIFETIME, "access_token": app_access(world, found, roles)}
-    )
+        return refuse("unauthorized_client", 700016, f"Application not found in the directory '{found.name}'.")
+    return data({"token_type": "Bearer", "expires_in": LIFETIME, "access_token": app_access(world, found, roles)})
 
 
 def app_access(world: World, tenant: Tenant, roles: list[str]) -> str:
@@ -209,9 +192,7 @@ def app_access(world: World, tenant: Tenant, roles: list[str]) -> str:
     return world.key().sign(claims | ({"roles": roles} if roles else {}))
 
 
-def refuse(
-    error: str, number: int, words: str, status: int = 400, headers: dict[str, str] | None = None
-) -> Response:
+def refuse(error: str, number: int, words: str, status: int = 400, headers: dict[str, str] | None = None) -> Response:
     about = {"error": error, "error_description": describe(number, words), "error_codes": [number]}
     return data(about, status, headers)
 

@@ -11,9 +11,7 @@ from partnerapp.microsoft365.sandbox.world import ROLES, World
 
 ASSETS = Path(__file__).parent / "assets"
 TYPES = {"style.css": "text/css", "submit.js": "text/javascript"}
-NOT_IN_TENANT = (
-    "That account does not belong to the tenant that the portal asks for. Go back and choose another one."
-)
+NOT_IN_TENANT = "That account does not belong to the tenant that the portal asks for. Go back and choose another one."
 MEANING = {
     "Organization.Read.All": "Read the organization's profile and its licences",
     "User.Read.All": "Read all users: whether they are enabled and which licences they have",
@@ -47,9 +45,7 @@ def message(title: str, words: str) -> str:
 
 def hidden(values: dict[str, str], *, without: Iterable[str] = ()) -> str:
     kept = ((name, value) for name, value in values.items() if name not in set(without))
-    return "".join(
-        f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in kept
-    )
+    return "".join(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">' for name, value in kept)
 
 
 def asset(world: World, request: Request, name: str) -> Response:
@@ -79,13 +75,9 @@ def filter_form(asked: dict[str, str], wanted: str) -> str:
 
 def grouped(world: World, first: Tenant | None) -> list[tuple[str, list[Person]]]:
     """Tenants by name (the one asked for first), then what is only there to be refused."""
-    ordinary = sorted(
-        (tenant for tenant in world.tenants.values() if not tenant.listed_last), key=lambda one: one.name
-    )
+    ordinary = sorted((tenant for tenant in world.tenants.values() if not tenant.listed_last), key=lambda one: one.name)
     ordered = sorted(ordinary, key=lambda tenant: tenant != first)
-    groups = [
-        (one.name, [who for who in world.members(one.tid) if who not in directory.OTHERS]) for one in ordered
-    ]
+    groups = [(one.name, [who for who in world.members(one.tid) if who not in directory.OTHERS]) for one in ordered]
     return [
         *groups,
         (

@@ -9,9 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 SECURITY = {
-    "Content-Security-Policy": (
-        "default-src 'none'; style-src 'self'; script-src 'self'; frame-ancestors 'none'"
-    ),
+    "Content-Security-Policy": ("default-src 'none'; style-src 'self'; script-src 'self'; frame-ancestors 'none'"),
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
@@ -46,9 +44,7 @@ class Response:
 
 def read(environ: dict[str, Any]) -> Request:
     length = int(environ.get("CONTENT_LENGTH") or 0)
-    headers = {
-        name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name[:5] == "HTTP_"
-    }
+    headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name[:5] == "HTTP_"}
     return Request(
         method=environ["REQUEST_METHOD"],
         path=environ.get("PATH_INFO", "/"),
@@ -71,9 +67,7 @@ def html(page: str, status: int = 200, **headers: str) -> Response:
 
 
 def data(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(
-        json.dumps(value).encode(), status, {"Content-Type": "application/json"} | (headers or {})
-    )
+    return Response(json.dumps(value).encode(), status, {"Content-Type": "application/json"} | (headers or {}))
 
 
 def redirect(url: str, **parameters: str) -> Response:

@@ -128,9 +128,7 @@ class World:
             "keys": [key.dump() for key in self.keys],
             "consents": self.consents,
             "settings": self.settings,
-            "tenants": [
-                asdict(tenant) for tenant in self.tenants.values() if tenant not in directory.TENANTS
-            ],
+            "tenants": [asdict(tenant) for tenant in self.tenants.values() if tenant not in directory.TENANTS],
             "people": [kept_person(person) for person in self.people if person not in directory.PEOPLE],
         }
         beside = self.path.with_suffix(".new")
