@@ -20,7 +20,7 @@ pytestmark = pytest.mark.faults
 @contextmanager
 def demo(data: Path, port: int) -> Iterator[tuple[psutil.Process, list[psutil.Process]]]:
     """A demo that answers, and all its processes."""
-    command = [sys.executable, "-m", "partnerapp.demo.supervisor", "--port", str(port), "--data", data]
+    command = [sys.executable, "-m", "partnerapp.demo.supervisor", "--port", str(port), "--data", str(data)]
     with subprocess.Popen(command, env={"PATH": os.defpath}, cwd=CHECKOUT, stdout=subprocess.PIPE) as running:
         try:
             assert process.wait_until(lambda: supervisor.answers_ok(port), 60)
