@@ -23,7 +23,7 @@ from partnerapp.models import Job, Message
 from partnerapp.models.message import owner_and_notification_email
 
 logger = logging.getLogger(__name__)
-LEASE = timedelta(seconds=90)  # longer than one page with all its patience
+LEASE = timedelta(seconds=180)  # longer than one page with all its patience and a slow token
 TURN = 120  # seconds that one pass spends on one tenant before it gives way
 OUR_FAULT_PAUSE = 300  # seconds
 

@@ -86,7 +86,7 @@ def check_endpoints(authority: Any) -> None:
 def credential() -> str | Mapping[str, str]:
     """The certificate if there is one (PS256), else the secret."""
     if not settings.M365_CLIENT_CERTIFICATE:
-        return settings.M365_CLIENT_SECRET
+        return str(settings.M365_CLIENT_SECRET)
     blocks = list(PEM_BLOCK.finditer(Path(settings.M365_CLIENT_CERTIFICATE).read_text()))
     certificates = [block[0] for block in blocks if block[1] == "CERTIFICATE"]
     keys = [block[0] for block in blocks if block[1].endswith("PRIVATE KEY")]
@@ -109,7 +109,7 @@ def app_token(tid: str) -> str:
         raise refusal(result, wait_after(answers))
     if not roles(result["access_token"]):
         raise NotYet("token without roles")
-    return result["access_token"]
+    return str(result["access_token"])
 
 
 def recording_session() -> tuple[requests.Session, list[requests.Response]]:

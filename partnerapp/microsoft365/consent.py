@@ -3,16 +3,19 @@
 What the browser brings back proves nothing.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 
 from partnerapp.microsoft365.application import app_token, signin_application
-from partnerapp.microsoft365.errors import ConsentRefused
+from partnerapp.microsoft365.errors import ConsentRefused, ConsentRevoked, NotYet
 from partnerapp.microsoft365.graph import LICENCES_PERMISSION, USERS_PERMISSION, Client
 from partnerapp.microsoft365.http import GRAPH
 
+Found = TypeVar("Found")
 PERMISSIONS = (LICENCES_PERMISSION, USERS_PERMISSION)
 __all__ = ["PERMISSIONS", "Profile", "app_token", "check_permissions", "prove", "url"]
 
@@ -50,13 +53,13 @@ def prove(tid: str) -> Profile:
     Raises NotYet (ask again later), ConsentRefused, CredentialsExpired, MissingPermission or Unavailable.
     """
     tid = str(tid).lower()
-    found = Client(tid, token=app_token(tid)).organization()
+    found = visible(Client(tid, token=app_token(tid)).organization)
     if str(found.get("id", "")).lower() != tid:
         raise ConsentRefused("another tenant answered")
     return profile(tid, found)
 
 
-def profile(tid: str, found: dict) -> Profile:
+def profile(tid: str, found: dict[str, Any]) -> Profile:
     domains = found.get("verifiedDomains") or []
     default = next((domain.get("name", "") for domain in domains if domain.get("isDefault")), "")
     return Profile(tid, found.get("displayName") or default or tid, default, found.get("countryLetterCode") or "")
@@ -69,5 +72,13 @@ def check_permissions(tid: str) -> None:
     """
     tid = str(tid).lower()
     client = Client(tid, token=app_token(tid))
-    client.licences()
-    client.one_user()
+    visible(client.licences)
+    visible(client.one_user)
+
+
+def visible(ask: Callable[[], Found]) -> Found:
+    """Right after consent a refused token means that Graph does not know of it yet, not that it is gone."""
+    try:
+        return ask()
+    except ConsentRevoked as failure:
+        raise NotYet(failure.detail) from failure

@@ -3,6 +3,7 @@
 `cause`: what happened and why; `remedy`: what to do.
 """
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 
@@ -13,8 +14,8 @@ class Microsoft365Error(Exception):
     """
 
     code = "microsoft365"
-    cause = _("Microsoft 365 gave an answer that the portal did not expect.")
-    remedy = _("Try again. If it happens again, contact support.")
+    cause: str | Promise = _("Microsoft 365 gave an answer that the portal did not expect.")
+    remedy: str | Promise = _("Try again. If it happens again, contact support.")
 
     def __init__(self, detail: str = "") -> None:
         self.detail = detail
@@ -34,7 +35,7 @@ class SigninFailed(Microsoft365Error):
     """A sign-in ended without an identity; the message is a sentence for the person who tried."""
 
     code = "signin_failed"
-    remedy = _("Please start again.")
+    remedy: str | Promise = _("Please start again.")
 
     def __init__(self, message: str, code: str = "", *, remedy: str | None = None, detail: str = "") -> None:
         super().__init__(detail)
@@ -81,10 +82,7 @@ class MissingPermission(Microsoft365Error):
     def __init__(self, name: str, detail: str = "") -> None:
         super().__init__(detail)
         self.name = name
-
-    @property
-    def cause(self) -> str:  # type: ignore[override]
-        return _("The permission %(name)s was not granted by your Microsoft 365 tenant.") % {"name": self.name}
+        self.cause = _("The permission %(name)s was not granted by your Microsoft 365 tenant.") % {"name": name}
 
 
 class CredentialsExpired(Microsoft365Error):

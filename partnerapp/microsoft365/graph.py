@@ -25,7 +25,7 @@ API = f"{GRAPH}/v1.0/"
 LICENCES_PERMISSION, USERS_PERMISSION = "Organization.Read.All", "User.Read.All"
 USERS = f"{API}users?$select=id,accountEnabled,assignedLicenses&$top=999"
 PASSING = {429, 500, 502, 503, 504}
-PATIENCE = 30  # seconds that one request may sleep in all; more is handed back to the job
+PATIENCE = 30  # seconds for asking again, with the waits; more is handed back to the job
 
 
 @dataclass(frozen=True)
@@ -61,6 +61,7 @@ class Client:
         self.token = token
         self.sleep = sleep
         self.http = session()
+        self.answered: set[str] = set()  # links; kept here since a caller may ask for one page at a time
 
     def organization(self) -> dict[str, Any]:
         """The tenant's profile: id, displayName, countryLetterCode, verifiedDomains."""
@@ -80,20 +81,22 @@ class Client:
 
     def one_user(self) -> list[dict[str, Any]]:
         """At most one user: enough to know whether users may be read."""
-        return self.json(f"{API}users?$select=id&$top=1", USERS_PERMISSION)["value"]
+        found: list[dict[str, Any]] = self.json(f"{API}users?$select=id&$top=1", USERS_PERMISSION)["value"]
+        return found
 
     def user_pages(self, next_link: str | None = None) -> Iterator[Page]:
         """All users (id, accountEnabled, assignedLicenses), from the start or from a kept link.
 
         One request per page. Raises PageExpired if the kept link is too old.
         """
+        if next_link is None or next_link in self.answered:
+            self.answered = set()  # from the start, or once more: no loop of Microsoft's
         link: str | None = next_link or USERS
-        seen = set()
         while link:
-            seen.add(link)
             found = self.json(link, USERS_PERMISSION)
+            self.answered.add(link)
             link = str(found.get("@odata.nextLink") or "") or None
-            if link in seen:
+            if link in self.answered:
                 raise UnexpectedAnswer("the list of users has no end")
             yield Page(found["value"], link)
 
@@ -127,16 +130,17 @@ class Client:
 
     def patiently(self, url: str, headers: dict[str, str]) -> requests.Response:
         """Ask until the answer is final; wait as told, else longer each time, but 30 s at most in all."""
-        slept, attempt = 0.0, 0
+        spent, attempt = 0.0, 0
         while True:
+            began = time.monotonic()
             answer = self.once(url, headers)
             if answer is not None and answer.status_code not in PASSING:
                 return answer
             wait = pause(answer, attempt)
-            if slept + wait > PATIENCE:
+            spent, attempt = spent + (time.monotonic() - began) + wait, attempt + 1
+            if spent > PATIENCE:
                 raise Throttled(wait, f"HTTP {answer.status_code}" if answer is not None else "no answer")
             self.sleep(wait)
-            slept, attempt = slept + wait, attempt + 1
 
     def once(self, url: str, headers: dict[str, str]) -> requests.Response | None:
         """One request; None if the connection failed."""

@@ -24,11 +24,8 @@ FETCHES, FETCHES_WITHIN = 5, 60  # at most so many fetches of keys within so man
 LEEWAY = 300  # seconds
 PERSONAL_ACCOUNTS = "9188040d-6c67-4c5b-b112-36a304b66dad"
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-UNCHECKED_BY_PYJWT = {
-    "verify_exp": False,
-    "verify_nbf": False,
-    "verify_iat": False,
-}  # it knows only its own clock
+# Times are checked here: PyJWT knows only the process's own clock.
+PYJWT_OPTIONS = {"strict_aud": True, "verify_exp": False, "verify_nbf": False, "verify_iat": False}
 
 
 def verify(raw: str, nonce: str, at: datetime) -> dict[str, Any]:
@@ -64,7 +61,7 @@ def signed_claims(raw: str, key: dict[str, Any]) -> dict[str, Any]:
             jwt.PyJWK(key, algorithm="RS256"),
             algorithms=["RS256"],
             audience=settings.M365_CLIENT_ID,
-            options=UNCHECKED_BY_PYJWT,  # type: ignore[arg-type]
+            options=PYJWT_OPTIONS,  # type: ignore[arg-type]
         )
     except (jwt.InvalidAudienceError, jwt.MissingRequiredClaimError):
         raise foreign("audience") from None
@@ -89,11 +86,13 @@ def check_tenant(claims: dict[str, Any], key: dict[str, Any]) -> None:
 
 
 def check_time(claims: dict[str, Any], at: float) -> None:
-    starts, ends = claims.get("nbf"), claims.get("exp")
-    check(isinstance(starts, int | float) and isinstance(ends, int | float), "malformed")
-    if not starts - LEEWAY <= at:
+    try:
+        starts, ends = float(claims["nbf"]), float(claims["exp"])
+    except (KeyError, TypeError, ValueError):
+        raise foreign("malformed") from None
+    if at < starts - LEEWAY:
         raise SigninFailed(_("Microsoft's answer is not valid yet: the clocks differ too much."), "not_yet_valid")
-    if not at < ends + LEEWAY:
+    if at >= ends + LEEWAY:
         raise SigninFailed(_("This sign-in has expired."), "expired")
 
 

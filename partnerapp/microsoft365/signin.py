@@ -1,6 +1,7 @@
 """Signing in with Microsoft: send the browser there, and turn what comes back into an identity."""
 
 import hashlib
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -44,7 +45,10 @@ class Flow:
 
 @dataclass(frozen=True)
 class Identity:
-    """Who signed in: `(tid, oid)`. Name, email and username are for display only: anybody can choose them."""
+    """Who signed in: `(tid, oid)`.
+
+    Name, email and username (each may be empty) are for display only: anybody can choose them.
+    """
 
     tid: str
     oid: str
@@ -101,7 +105,7 @@ def redeem(flow: FlowLike, redirect_uri: str, posted: Mapping[str, str]) -> str:
         raise unavailable() from failure
     if "id_token" not in result:
         raise not_redeemed(result)
-    return result["id_token"]
+    return str(result["id_token"])
 
 
 def client(tid: str | None) -> msal.ConfidentialClientApplication:
@@ -131,7 +135,8 @@ def refusal(posted: Mapping[str, str]) -> SigninFailed:
 
 def not_redeemed(result: Mapping[str, Any]) -> SigninFailed:
     detail = str(result.get("error_description", ""))[:300]
-    logger.warning("sign-in not redeemed: %s %s", result.get("error"), detail)
+    level = logging.ERROR if result.get("error") == "invalid_client" else logging.WARNING
+    logger.log(level, "sign-in not redeemed: %s %s", result.get("error"), detail)
     if result.get("error") == "invalid_grant":
         return SigninFailed(_("This sign-in was already used, or it took too long."), "replayed", detail=detail)
     if result.get("error") == "invalid_client":

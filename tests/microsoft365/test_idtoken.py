@@ -49,6 +49,7 @@ def test_a_good_token(verify):
     [
         ({"aud": "00000000-0000-0000-0000-000000000000"}, "audience"),
         ({"aud": None}, "audience"),
+        ({"aud": ["7f1b0c52-5a52-4d0e-9a55-0d6f6f9a1c01", "another"]}, "audience"),
         ({"iss": "https://evil.example/v2.0"}, "issuer"),
         ({"iss": f"{LOGIN}/{BOB.tenant.tid}/v2.0"}, "issuer"),
         ({"iss": None}, "issuer"),

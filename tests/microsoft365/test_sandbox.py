@@ -1,7 +1,9 @@
 """The sandbox itself: its pages, its control API, and what it remembers."""
 
+import ast
 import json
 import stat
+from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import pytest
@@ -203,7 +205,7 @@ def test_without_a_sandbox_url_nothing_of_it_is_mounted(monkeypatch):
 
 
 def test_over_http_only_the_host_changes(sandbox, monkeypatch):
-    sent = {}
+    sent: dict[str, object] = {}
 
     def send(self, request, **options):
         sent.update(options, url=request.url)
@@ -225,3 +227,10 @@ def test_a_session_never_waits_forever(monkeypatch):
     monkeypatch.setattr(http.HTTPAdapter, "send", lambda self, request, **options: sent.update(options))
     http.TimeoutAdapter().send(requests.Request("GET", "https://x.example").prepare(), timeout=None)
     assert sent["timeout"] == (5, 20)
+
+
+@pytest.mark.parametrize("path", sorted(Path(http.__file__).parent.glob("*.py")), ids=lambda path: path.name)
+def test_the_library_does_not_import_the_sandbox(path):
+    """Only `http.mount_sandbox` does, inside the function, when it is called."""
+    imports = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.Import | ast.ImportFrom)]
+    assert not any("sandbox" in ast.unparse(node) for node in imports)

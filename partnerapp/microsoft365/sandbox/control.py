@@ -1,4 +1,19 @@
-"""The control API of the sandbox (`/_sandbox/`, JSON) and its home page for people."""
+"""The control API of the sandbox (`/_sandbox/`, JSON) and its home page for people.
+
+GET shows the state. POST changes what its object names, for instance
+`{"tenants": {"Coho": {"consented": true}}, "graph_faults": {"count": 3, "status": 429}}`:
+
+- `tenants`, by name or id: `consented`, `users`, `propagation` (seconds), `no_principal` and `no_roles`
+  (attempts at a token after consent), `withheld` (a permission, or ""), `page_delay` (milliseconds),
+  `next_link` (in place of the real one)
+- `graph_faults`, `token_faults`: `count`, `status`, `retry_after` (text or null) of the next answers
+- `skew` (seconds), `claims` (of ID tokens; null removes one), `key_issuer`, `rollover`, `secret_expired`,
+  `decline`
+- `add_tenants`, `add_people`: lists of objects with the fields of `Tenant` and `Person`; a person's tenant
+  by its name
+
+POST to `/_sandbox/reset` brings back the start, except for the signing keys.
+"""
 
 import json
 from collections.abc import Callable

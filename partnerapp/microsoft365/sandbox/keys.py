@@ -26,7 +26,8 @@ class Key:
     @classmethod
     def load(cls, kept: dict[str, str]) -> "Key":
         private = serialization.load_pem_private_key(kept["pem"].encode(), None)
-        assert isinstance(private, rsa.RSAPrivateKey)
+        if not isinstance(private, rsa.RSAPrivateKey):
+            raise ValueError("not an RSA key")
         return cls(private, kept["kid"])
 
     def dump(self) -> dict[str, str]:

@@ -64,7 +64,7 @@ def authorize(world: World, request: Request, tenant: str) -> Response:
     if tenant not in SHARED and person.tenant != world.tenant(tenant):
         return html(pages.message("Another account is needed", pages.NOT_IN_TENANT), 400)
     code = secrets.token_urlsafe(24)
-    world.codes[code] = asked | {"tenant": tenant, "oid": person.oid, "expires": world.clock() + 600}
+    world.codes[code] = asked | {"tenant": tenant, "person": person, "expires": world.clock() + 600}
     response = back(asked, code=code)
     response.headers["Set-Cookie"] = f"sandbox_account={person.oid}; Path=/; HttpOnly; SameSite=Lax"
     return response
@@ -115,7 +115,8 @@ def wrong_assertion(form: dict[str, str], tenant: str) -> tuple[int, str]:
         header = jwt.get_unverified_header(raw)
         certificate = x509.load_der_x509_certificate(base64.b64decode(header["x5c"][0]))
         thumbprint = encode(hashlib.sha256(certificate.public_bytes(Encoding.DER)).digest())
-        claims = jwt.decode(raw, certificate.public_key(), ["PS256"], audience=f"{LOGIN}/{tenant}/oauth2/v2.0/token")
+        audience = f"{LOGIN}/{tenant}/oauth2/v2.0/token"
+        claims = jwt.decode(raw, certificate.public_key(), ["PS256"], audience=audience)  # type: ignore[arg-type]
     except (jwt.PyJWTError, ValueError, KeyError, IndexError) as failure:
         return 700027, f"The certificate's assertion is wrong: {type(failure).__name__}."
     right = header.get("x5t#S256", "").rstrip("=") == thumbprint and claims["iss"] == claims["sub"] == form["client_id"]
@@ -138,9 +139,7 @@ def redeem(world: World, form: dict[str, str], tenant: str) -> Response:
         return refuse("invalid_grant", 50011, "The redirect URI or client differs from the request's.")
     if kept["code_challenge"] != encode(hashlib.sha256(form.get("code_verifier", "").encode()).digest()):
         return refuse("invalid_grant", 501481, "The code verifier does not match the code challenge.")
-    person = world.person(kept["oid"])
-    assert person
-    return data(signed_in(world, person, kept))
+    return data(signed_in(world, kept["person"], kept))
 
 
 def signed_in(world: World, person: Person, kept: dict[str, Any]) -> dict[str, Any]:

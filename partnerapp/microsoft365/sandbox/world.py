@@ -35,11 +35,12 @@ class World:
         self.lock = threading.RLock()
         self.path = path
         self.clock = clock
-        self.keys = [Key.generate()] if not (path and path.exists()) else []
+        self.keys: list[Key] = []
         self.reset()
-        if not self.keys:
-            self.load()
-        self.save()
+        if path and path.exists():
+            self.load(path)
+        else:
+            self.roll_over()
 
     def reset(self) -> None:
         """As at the start, but with the same keys."""
@@ -136,9 +137,8 @@ class World:
             json.dump(kept, file, indent=1)
         beside.replace(self.path)
 
-    def load(self) -> None:
-        assert self.path
-        kept = json.loads(self.path.read_text())
+    def load(self, path: Path) -> None:
+        kept = json.loads(path.read_text())
         self.keys = [Key.load(key) for key in kept["keys"]]
         self.consents, self.settings = kept["consents"], kept["settings"]
         for tenant in kept["tenants"]:
