@@ -4,7 +4,9 @@ import contextlib
 import os
 import shutil
 import signal
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -26,6 +28,14 @@ def pytest_load_initial_conftests() -> None:
 
 def pytest_unconfigure() -> None:
     RESOURCES.close()
+
+
+@pytest.fixture
+def open_path() -> Iterator[Path]:
+    """A temporary directory that PostgreSQL's user may enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="partnerapp-", ignore_cleanup_errors=True) as path:
+        Path(path).chmod(0o711)
+        yield Path(path)
 
 
 def needed(program: str, package: str) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from partnerapp.demo.directory import free_port
+
 CHECKOUT = Path(__file__).resolve().parents[1]
 BARE = {"PATH": os.defpath, "PYTHONPATH": str(CHECKOUT)}
 
@@ -36,7 +38,7 @@ def test_a_port_in_use(tmp_path: Path, host: str):
 
 def test_a_data_directory_that_cannot_be_written(tmp_path: Path):
     (tmp_path / "file").touch()
-    result = python("partnerapp.demo.supervisor", "--port", "0", "--data", tmp_path / "file" / "data")
+    result = python("partnerapp.demo.supervisor", "--port", str(free_port()), "--data", tmp_path / "file" / "data")
     assert_refused(result, f"Cannot write to {tmp_path / 'file' / 'data'}: Not a directory.")
 
 

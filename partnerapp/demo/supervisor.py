@@ -79,6 +79,13 @@ class Stage:
             self.running.popitem()[1].stop()
 
 
+def port_number(text: str) -> int:
+    """A TCP port from the command line. Raises ValueError."""
+    if not 0 < int(text) < 65536:
+        raise ValueError(text)
+    return int(text)
+
+
 def check_port(port: int) -> None:
     """Fail unless the web server can listen on the port, and `localhost` leads nowhere else."""
     with contextlib.suppress(OSError), socket.create_connection(("localhost", port), 1):
@@ -138,18 +145,21 @@ def perform(stage: Stage, port: int) -> None:
 
 
 def start(stage: Stage, ports: Mapping[str, int]) -> None:
-    """Everything above the database, until all of it answers."""
+    """Everything above the database, until all of it answers; what needs no tables starts while they are made."""
+    commands = servers(stage.data.path, ports)
+    for name in ("sandbox", "mailbox", "web"):
+        stage.start(name, "-m", *commands[name])
     stage.step("migrate", "migrate", "--no-input")
     stage.step("seed_demo", "seed_demo")
-    for name, arguments in servers(stage.data.path, ports).items():
-        stage.start(name, "-m", *arguments)
+    for name in ("worker", "beat"):
+        stage.start(name, "-m", *commands[name])
     stage.wait(lambda: answers_ok(ports["web"]), "The portal did not answer")
     stage.wait(lambda: listens(ports["sandbox"]), "The sandbox did not answer")
     stage.wait(lambda: listens(ports["smtp"]), "The mail server did not answer")
 
 
 def servers(data: Path, ports: Mapping[str, int]) -> dict[str, list[str]]:
-    """Module and arguments of each server, in the order of their start."""
+    """Module and arguments of each server."""
     sandbox = ["--port", str(ports["sandbox"]), "--state", str(data / "sandbox.json")]
     mailbox = ["--port", str(ports["smtp"]), "--dir", str(data / "mail")]
     worker = ["--pool=threads", "--concurrency=2", "--without-gossip", "--without-mingle", "--loglevel=info"]
@@ -194,7 +204,7 @@ def run(options: argparse.Namespace) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run demo", description="Run the whole portal on this machine.")
-    parser.add_argument("--port", type=int, default=8000, help="of the web server on localhost (default 8000)")
+    parser.add_argument("--port", type=port_number, default=8000, help="of the web server on localhost (default 8000)")
     parser.add_argument("--data", type=Path, default=directory.default(), help="directory (default %(default)s)")
     parser.add_argument("--fresh", action="store_true", help="forget all data first")
     try:
