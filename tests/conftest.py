@@ -1,0 +1,66 @@
+"""The cast of every test: Contoso (Alice, Victor) and its Partners; Litware (Mallory); Northwind (Bob); Fabrikam (Charlie)."""
+
+from datetime import datetime
+
+import pytest
+from django.test import Client
+
+from partnerapp import clock
+from partnerapp.models import Operator, Organization
+from tests.factories import DAY, NOW, DistributorFactory, OperatorFactory, partner
+
+
+@pytest.fixture
+def contoso(db) -> Organization:
+    return DistributorFactory(name="Contoso Distribution")
+
+
+@pytest.fixture
+def alice(contoso) -> Operator:
+    return OperatorFactory(organization=contoso, name="Alice Adler")
+
+
+@pytest.fixture
+def victor(contoso) -> Operator:
+    return OperatorFactory(organization=contoso, name="Victor Vance", role=Operator.Role.VIEWER)
+
+
+@pytest.fixture
+def mallory(db) -> Operator:
+    return OperatorFactory(organization=DistributorFactory(name="Litware"), name="Mallory Moss")
+
+
+@pytest.fixture
+def fabrikam(contoso) -> Organization:
+    """In trial, inside its last 3 days."""
+    return partner(contoso, "Fabrikam", ends_in=2 * DAY)
+
+
+@pytest.fixture
+def bob(contoso) -> Operator:
+    northwind = partner(contoso, "Northwind", converted_at=NOW)
+    return OperatorFactory(organization=northwind, name="Bob Berg")
+
+
+@pytest.fixture
+def charlie(fabrikam) -> Operator:
+    return OperatorFactory(organization=fabrikam, name="Charlie Cole")
+
+
+@pytest.fixture(autouse=True)
+def at(monkeypatch) -> datetime:
+    """The business instant of every test: what views, tasks and commands get from the clock. `wall` stays real."""
+    monkeypatch.setattr(clock, "now", lambda: NOW)
+    return NOW
+
+
+@pytest.fixture
+def signed_in():
+    """A client that is signed in as somebody: `signed_in(alice)`, or as htmx asks: `signed_in(alice, htmx=True)`."""
+
+    def client(operator: Operator, *, htmx: bool = False) -> Client:
+        browser = Client(HTTP_HOST="localhost", headers={"HX-Request": "true"} if htmx else {})
+        browser.force_login(operator)
+        return browser
+
+    return client

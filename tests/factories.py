@@ -1,0 +1,110 @@
+"""Organizations in any state, made from facts (not by walking there), with hints as the verbs would set them."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import factory
+from factory.django import DjangoModelFactory
+
+from onboarding.models import Onboarding
+from partnerapp.models import Message, Operator, Organization
+from subscriptions.models import Period, Product, Subscription, SubscriptionProduct
+from subscriptions.terms import EXTENDED_TRIAL, TRIAL
+
+NOW = datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
+DAY, HOUR, TICK = timedelta(days=1), timedelta(hours=1), timedelta(microseconds=1)
+
+
+class DistributorFactory(DjangoModelFactory):
+    class Meta:
+        model = Organization
+
+    kind = Organization.Kind.DISTRIBUTOR
+    name = factory.Sequence(lambda n: f"Distributor {n}")
+    notification_email = factory.Sequence(lambda n: f"office@distributor{n}.example")
+    tid = factory.LazyFunction(uuid.uuid4)
+    created_at = NOW - 90 * DAY
+
+
+class OperatorFactory(DjangoModelFactory):
+    class Meta:
+        model = Operator
+
+    organization = factory.SubFactory(DistributorFactory)
+    name = factory.Sequence(lambda n: f"Operator {n}")
+    email = factory.LazyAttribute(lambda o: f"{o.name.split()[0].lower()}@{o.organization.pk}.example")
+    tid = factory.LazyAttribute(lambda o: o.organization.tid or uuid.uuid4())
+    oid = factory.LazyFunction(uuid.uuid4)
+    invited_at = accepted_at = NOW - 60 * DAY
+    password = "!unusable"
+
+
+class PartnerFactory(DjangoModelFactory):
+    """A Partner's organization alone; `partner` and `pending_partner` below add what belongs to it."""
+
+    class Meta:
+        model = Organization
+
+    kind = Organization.Kind.PARTNER
+    parent = factory.SubFactory(DistributorFactory)
+    distributor = factory.SelfAttribute("parent")
+    name = factory.Sequence(lambda n: f"Partner {n}")
+    notification_email = factory.Sequence(lambda n: f"it@partner{n}.example")
+    created_at = NOW - 30 * DAY
+
+
+def pending_partner(distributor: Organization, name: str = "Adatum", **facts: object) -> Organization:
+    """Added, the link sent, not connected; `facts` go to the onboarding, but `subscription__x` to the subscription."""
+    organization = PartnerFactory(parent=distributor, name=name)
+    own = {k.removeprefix("subscription__"): facts.pop(k) for k in list(facts) if k.startswith("subscription__")}
+    subscription = Subscription(organization=organization, **organization.branch, kind="partner", **own)
+    subscription.set_hints(NOW)
+    subscription.save()
+    SubscriptionProduct.provision(subscription, Product.for_a_partner(), NOW - DAY)
+    facts = {"link_expires_at": NOW + 30 * DAY, "waiting_since": NOW - DAY, **facts}
+    Onboarding.objects.create(organization=organization, **facts)
+    return fresh(organization)
+
+
+def partner(
+    distributor: Organization, name: str = "Fabrikam", *, ends_in: timedelta = 5 * DAY, **facts: object
+) -> Organization:
+    """Connected and imported, in a trial that ends in `ends_in`; `facts` go to the subscription."""
+    organization = PartnerFactory(parent=distributor, name=name, tid=uuid.uuid4())
+    ends = NOW + ends_in
+    start = ends - (EXTENDED_TRIAL if facts.get("extended_at") else TRIAL)
+    trial = {
+        "imported_at": start,
+        "started_at": start,
+        "ends_at": ends,
+        "upgrade_at": ends,
+        "seats": 50,
+        "seats_on": start,
+    }
+    subscription = Subscription(organization=organization, **organization.branch, kind="partner", **(trial | facts))
+    subscription.set_hints(NOW)
+    subscription.save()
+    SubscriptionProduct.provision(subscription, Product.for_a_partner(), start)
+    if subscription.converted_at:
+        Period.objects.create(organization=organization, starts_at=subscription.converted_at)
+    done = {"tid": organization.tid, "started_at": start, "started_oid": uuid.uuid4(), "consented_at": start}
+    Onboarding.objects.create(
+        organization=organization, link_expires_at=start + 30 * DAY, waiting_since=start, configured_at=start, **done
+    )
+    return fresh(organization)
+
+
+def fresh(organization: Organization) -> Organization:
+    return Organization.objects.select_related("subscription", "onboarding", "parent").get(pk=organization.pk)
+
+
+def notice(
+    organization: Organization, to: Operator, *, accepted_at: datetime | None, days: int = 1, **facts: object
+) -> Message:
+    """An upgrade notice that names the subscription's very `upgrade_at`, accepted at this instant (None: still queued)."""
+    about = {"about_at": organization.subscription.upgrade_at, "kind": f"subscriptions.upgrade_notice_{days}"}
+    state = Message.State.SENT if accepted_at else Message.State.QUEUED
+    return Message.objects.create(
+        organization=organization, **organization.branch, operator=to, recipient=to.email,
+        **({"state": state, "accepted_at": accepted_at} | about | facts),
+    )  # fmt: skip
