@@ -15,12 +15,12 @@ def activation_link(message: Message) -> dict:
     organization = message.organization
     onboarding = organization.onboarding
     return {
-        "owner": organization.parent,
+        "owner": organization.owner,
         "expires": dates.moment(onboarding.link_expires_at),
         "included": [holding.product.name for holding in organization.subscription.holdings.select_related("product")],
         "button": {"label": _("Start the trial"), "url": onboarding.link()},
         "why": _("You get this because {owner} named this address as the notification email of {name}.").format(
-            owner=organization.parent.name, name=organization.name
+            owner=organization.owner.name, name=organization.name
         ),
     }
 
@@ -30,7 +30,7 @@ def stopped(message: Message) -> dict:
     organization = message.organization
     return {
         "problem": organization.onboarding.problem,
-        "owner": organization.parent,
+        "owner": organization.owner,
         "button": {"label": _("Open Pending Partners"), "url": absolute(reverse("pending_partners"))},
         "why": looks_after(organization.name),
     }
@@ -42,8 +42,8 @@ def import_completed(message: Message) -> dict:
     ends = subscription.ends_at
     return {
         "subscription": subscription,
-        "owner": organization.parent,
-        "ends": dates.moment(ends) if ends else "",
+        "owner": organization.owner,
+        "ends": dates.moment(ends),
         "button": {"label": _("Open Partner App"), "url": settings.BASE_URL + "/"},
         "attachments": [trial_end(message, ends)] if ends else [],
         "why": looks_after(organization.name),

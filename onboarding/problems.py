@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from partnerapp.actions import Words
 from partnerapp.microsoft365 import errors
 
 
@@ -12,9 +13,9 @@ from partnerapp.microsoft365 import errors
 class Problem:
     """`cause`: what happened and why; `remedy`: what to do. `shown` replaces the cause for the tenant's own people."""
 
-    cause: str
-    remedy: str
-    shown: str = ""
+    cause: Words
+    remedy: Words
+    shown: Words = ""
 
 
 REFERENCE = gettext_lazy("Contact the Vendor's staff and name the reference {detail}.")

@@ -47,6 +47,14 @@ def journey(onboarding: Onboarding) -> list[dict[str, str]]:
     return rows
 
 
+def progress(onboarding: Onboarding) -> dict | None:
+    """How many of the tenant's users the running import has read; None when nothing is counted."""
+    run = onboarding.running_import()
+    if run is None or not run.total:
+        return None
+    return {"label": _("Users"), "done": min(run.done, run.total), "total": run.total}
+
+
 def waiting(onboarding: Onboarding, at: datetime) -> dict[str, str]:
     """Whom a pending row waits for, and since when."""
     since = dates.span(at - onboarding.waiting_since)

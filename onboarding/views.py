@@ -1,5 +1,7 @@
 """The activation page: from the link to the completed import. GET and HEAD change nothing (R8)."""
 
+from contextlib import suppress
+
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -9,9 +11,9 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from onboarding import links, visitor
 from onboarding.models import Onboarding
-from onboarding.steps import journey
+from onboarding.steps import journey, progress
 from partnerapp import clock, flows
-from partnerapp.access import public
+from partnerapp.access import HtmxRequest, public
 from partnerapp.actions import Refused
 from partnerapp.microsoft365.errors import Microsoft365Error, SigninFailed
 from partnerapp.microsoft365.signin import Identity
@@ -32,7 +34,7 @@ def find(token: str) -> tuple[Onboarding, int]:
 
 @public
 @require_http_methods(["GET", "HEAD", "POST"])
-def activate(request: HttpRequest, token: str) -> HttpResponse:
+def activate(request: HtmxRequest, token: str) -> HttpResponse:
     """The page of an activation link; a press of its button (POST) leads to Microsoft's sign-in."""
     onboarding, version = find(token)
     person = visitor.person_of(request, onboarding)
@@ -57,7 +59,7 @@ def dead(onboarding: Onboarding, version: int) -> str:
 
 
 def stop(request: HttpRequest, onboarding: Onboarding, kind: str, *, status: int = 410, **more: str) -> HttpResponse:
-    context = {"kind": kind, "inviter": onboarding.organization.parent.name, **more}
+    context = {"kind": kind, "inviter": onboarding.organization.owner.name, **more}
     return render(request, "onboarding/stopped.html", context, status=status)
 
 
@@ -86,7 +88,7 @@ def page(onboarding: Onboarding, token: str, person: Identity | None) -> dict:
     return {
         "activation": {
             "organization": organization.name,
-            "inviter": organization.parent.name,
+            "inviter": organization.owner.name,
             "product_name": settings.PRODUCT_NAME,
             "expires_at": onboarding.link_expires_at,
             "included": [h.product.name for h in onboarding.subscription.holdings.select_related("product")],
@@ -116,11 +118,6 @@ def stage(onboarding: Onboarding, person: Identity | None) -> str:
     return "running" if onboarding.waits_for_us else "consent"
 
 
-def progress(onboarding: Onboarding) -> dict | None:
-    run = onboarding.running_import()
-    return {"label": _("Users"), "done": min(run.done, run.total), "total": run.total} if run and run.total else None
-
-
 def done(onboarding: Onboarding) -> dict | None:
     subscription = onboarding.subscription
     if subscription.imported_at is None:
@@ -130,7 +127,7 @@ def done(onboarding: Onboarding) -> dict | None:
         after = _(
             "Your {product} trial then upgrades to Production, unless {owner} decides otherwise. You will be told before."
         )
-        after = after.format(product=settings.PRODUCT_NAME, owner=onboarding.organization.parent.name)
+        after = after.format(product=settings.PRODUCT_NAME, owner=onboarding.organization.owner.name)
     signs_in = onboarding.organization.kind == "partner"
     return {"ends_at": subscription.ends_at, "after": after, "url": reverse("signin") if signs_in else ""}
 
@@ -171,10 +168,8 @@ def again(request: HttpRequest, token: str) -> HttpResponse:
     onboarding, _version = find(token)
     person = visitor.person_of(request, onboarding)
     if person:
-        try:
+        with suppress(Refused):  # somebody else pressed it a moment ago; the page shows what goes on
             onboarding.try_again(by=person.name, at=clock.now(), wall=clock.wall())
-        except Refused:
-            pass  # somebody else pressed it a moment ago; the page shows what goes on
     return HttpResponseRedirect(reverse("activate", args=[token]), status=303)
 
 
@@ -194,7 +189,7 @@ def signed_in(request: HttpRequest, flow: SigninFlow, person: Identity) -> HttpR
 
 
 def ask_the_sender(onboarding: Onboarding) -> str:
-    return _("Ask {owner} for help.").format(owner=onboarding.organization.parent.name)
+    return _("Ask {owner} for help.").format(owner=onboarding.organization.owner.name)
 
 
 def stopped(request: HttpRequest, token: str, message: str) -> HttpResponse:
@@ -216,10 +211,8 @@ def consent_returned(request: HttpRequest, flow: SigninFlow) -> HttpResponse:
     if request.GET.get("tenant", "").lower() != str(flow.tid):
         Event.record(onboarding.organization, "consent_of_another_tenant", at=clock.now(), by=person.name)
         return stop(request, onboarding, "wrong_tenant", status=409)
-    try:
+    with suppress(Refused):  # proved meanwhile: the page shows how far it is
         onboarding.consent_returned(person, at=clock.now(), wall=clock.wall())
-    except Refused:
-        pass  # proved meanwhile: the page shows how far it is
     return back
 
 

@@ -1,6 +1,7 @@
 """Form fields for words that people type: nothing invisible gets through."""
 
 import unicodedata
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -18,18 +19,18 @@ def no_hidden_characters(text: str) -> None:
 class VisibleText(forms.CharField):
     """One line: surrounding and repeated spaces removed, control, format and bidi characters refused."""
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.validators.append(no_hidden_characters)
 
     def to_python(self, value: object) -> str:
-        return " ".join(part for part in super().to_python(value).split(" ") if part)
+        return " ".join(part for part in str(super().to_python(value)).split(" ") if part)
 
 
 class Email(forms.EmailField):
     """An address as a mail server takes it; hidden characters refused."""
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.validators.append(no_hidden_characters)
 
@@ -37,7 +38,7 @@ class Email(forms.EmailField):
 class Reason(forms.CharField):
     """An optional reason, some lines long, kept with the event."""
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         area = forms.Textarea(attrs={"rows": 3})
         super().__init__(label=_("Reason (optional)"), required=False, max_length=500, widget=area, **kwargs)
 

@@ -16,7 +16,7 @@ from urllib.parse import urljoin, urlsplit
 
 import css_inline
 from django.conf import settings
-from django.core.mail import get_connection
+from django.core.mail.backends.smtp import EmailBackend
 from django.db import transaction
 from django.db.models import F, Q
 from django.template.loader import render_to_string
@@ -162,7 +162,7 @@ class Line:
     """
 
     def __init__(self) -> None:
-        self.backend = get_connection("django.core.mail.backends.smtp.EmailBackend")
+        self.backend = EmailBackend()
 
     def transmit(self, email: EmailMessage) -> None:
         """Hand one mail to the server. Raises Deferred, RefusedByServer or Ambiguous."""
@@ -175,9 +175,9 @@ class Line:
             self.close()
             raise Deferred(f"The mail server broke off: {error}") from error
         try:
-            reply = smtp.data(email.as_bytes(policy=email.policy.clone(linesep="\r\n")))
+            reply: tuple[int, bytes | str] = smtp.data(email.as_bytes(policy=email.policy.clone(linesep="\r\n")))
         except smtplib.SMTPDataError as error:
-            reply = (error.smtp_code, error.smtp_error)  # refused at DATA already: nothing was sent
+            reply = error.smtp_code, error.smtp_error  # refused at DATA already: nothing was sent
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             raise Ambiguous(f"The mail server fell silent after the mail was sent: {error}") from error
@@ -189,6 +189,7 @@ class Line:
         except (OSError, smtplib.SMTPException) as error:
             self.backend.connection = None
             raise Deferred(f"The mail server cannot be reached: {error}") from error
+        assert self.backend.connection is not None
         return self.backend.connection
 
     def close(self) -> None:

@@ -57,7 +57,8 @@ def database(name: str) -> dict:
 
 # Who and where ------------------------------------------------------------------------------------------------------
 DEMO = flag("DEMO")
-DEMO_DIR = Path(required("DEMO_DIR", "the demo's data folder")) if DEMO else None
+if DEMO:
+    DEMO_DIR = Path(required("DEMO_DIR", "the demo's data folder"))
 TEST_CLOCK = flag("TEST_CLOCK")
 PRODUCT_NAME = os.environ.get("PRODUCT_NAME", "CoreView")
 SECRET_KEY = required("SECRET_KEY", "a long random string")

@@ -7,6 +7,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q
 
 from partnerapp.models import Event, Message
 from subscriptions.models import Period, Subscription
+from subscriptions.models.subscription import State
 from subscriptions.terms import NOTICE_LEAD, UPGRADE_GRACE, UPGRADE_NOTICES
 
 
@@ -61,9 +62,7 @@ def hints_hold(row: Subscription, at: datetime) -> bool:
     stored, was = row.sort_at, row.wake_at
     row.set_hints(at)
     sorted_right, row.wake_at = row.sort_at == stored, was
-    return (
-        woken and in_time and (sorted_right or (row.expired_at is None and row.state(at) == Subscription.State.EXPIRED))
-    )
+    return woken and in_time and (sorted_right or (row.expired_at is None and row.state(at) == State.EXPIRED))
 
 
 INVARIANTS: dict[str, Callable[[datetime], Iterable[int]]] = {

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime
 from time import monotonic
+from typing import Any
 
 from django.db import Error, connection, transaction
 from django.db.models import Case, CharField, QuerySet, Value, When
@@ -122,7 +123,7 @@ def sweep(at: datetime, wall: datetime) -> dict[str, int]:
     return counts | {"ms": round((monotonic() - started) * 1000)}
 
 
-def run(due: QuerySet[Subscription], statement: str, at: datetime) -> int:
+def run(due: QuerySet, statement: str, at: datetime) -> int:
     """Apply one rule to all that is due, slice by slice, each in its own transaction."""
     due = due.filter(wake_at__lte=at).annotate(owner_id=OWNER).order_by("pk")
     done, failure = 0, None
@@ -137,8 +138,8 @@ def run(due: QuerySet[Subscription], statement: str, at: datetime) -> int:
     return done
 
 
-def run_slice(due: QuerySet[Subscription], statement: str, at: datetime) -> int:
-    parameters = {"now": at, "retry": at + HOLD, "retry_notice": at + HOLD - NOTICES[1]}
+def run_slice(due: QuerySet, statement: str, at: datetime) -> int:
+    parameters: dict[str, Any] = {"now": at, "retry": at + HOLD, "retry_notice": at + HOLD - NOTICES[1]}
     with transaction.atomic(), connection.cursor() as cursor:
         locked = due.select_for_update(no_key=True, skip_locked=True, of=("self",))
         sql, values = locked.query.sql_with_params()
@@ -148,7 +149,7 @@ def run_slice(due: QuerySet[Subscription], statement: str, at: datetime) -> int:
         return cursor.fetchone()[0]
 
 
-def slices(due: QuerySet[Subscription]) -> Iterator[tuple[int, int]]:
+def slices(due: QuerySet) -> Iterator[tuple[int, int]]:
     """First and last id of each slice, in primary-key order."""
     ids = list(due.values_list("pk", flat=True))
     for start in range(0, len(ids), SLICE):

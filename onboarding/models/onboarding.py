@@ -48,7 +48,6 @@ class Onboarding(models.Model):
     `consenter_*` is who came back from Microsoft's consent page: with the proof, a Partner's first Admin (R14).
     """
 
-    Status = Status
     organization = models.OneToOneField(Organization, models.CASCADE, primary_key=True)
     link_version = models.PositiveIntegerField(default=1)
     link_expires_at = models.DateTimeField()
@@ -194,7 +193,7 @@ class Onboarding(models.Model):
         The same form sent twice (`request_key`) returns the Partner that the first one made. Raises Refused when the same
         name and email are pending already (R6).
         """
-        distributor = by.organization
+        distributor = by.acts_for
         with transaction.atomic():
             Organization.objects.select_for_update(no_key=True).get(pk=distributor.pk)  # one Add at a time (R6)
             earlier = cls.objects.filter(organization__request_key=request_key, organization__parent=distributor)
@@ -385,7 +384,9 @@ class Onboarding(models.Model):
         with self._changing("management_configured", by=None, at=at) as row:
             row.configured_at = row.configured_at or at
             row.next_try_at = None
-            ImportRun.objects.create(organization=row.organization, tid=row.tid, ready_at=wall, started_at=at)
+            ImportRun.objects.create(
+                organization=row.organization, tid=row.organization.tid, ready_at=wall, started_at=at
+            )
         return row
 
     def fail(self, code: str, *, at: datetime, detail: str = "") -> "Onboarding":

@@ -120,7 +120,7 @@ def join(name: str, person: Person, at: datetime) -> Operator:
 
 
 def join_as_viewer(admin: Operator, person: Person, at: datetime) -> Operator:
-    return operator(admin.organization, person, Operator.Role.VIEWER, at)
+    return operator(admin.acts_for, person, Operator.Role.VIEWER, at)
 
 
 def operator(organization: Organization, person: Person, role: str, at: datetime) -> Operator:

@@ -1,6 +1,7 @@
 """Distributors, Partners and customers: one table, one tree."""
 
 import unicodedata
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, models
@@ -95,11 +96,17 @@ class Organization(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def save(self, *args, **kwargs) -> None:
+    def save(self, *args: Any, **kwargs: Any) -> None:
         self.name_key = fold(self.name)
         if self.pk is None and self.kind == self.Kind.DISTRIBUTOR:
             self.pk = self.distributor_id = next_id()  # its tree's key is its own id, so it must be known first
         super().save(*args, **kwargs)
+
+    @property
+    def owner(self) -> "Organization":
+        """Who runs its subscription: the distributor of a Partner, the Partner of a customer."""
+        assert self.parent is not None, "a distributor has no owner"
+        return self.parent
 
     @property
     def partner_id(self) -> int | None:

@@ -1,5 +1,6 @@
 """Sign-in with Microsoft, invitations, and where Microsoft sends the browser back to."""
 
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -57,7 +58,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         return failed(request, _("This invitation is not valid any more. Sign in, or ask for a new one."), status=410)
     if request.method != "POST":
         return render(request, "invitation.html", {"operator": operator, "organization": operator.organization})
-    tid = operator.organization.tid
+    tid = operator.acts_for.tid
     try:
         return flows.sign_in(
             request, SigninFlow.Purpose.INVITATION, tid=str(tid) if tid else None,
@@ -123,7 +124,7 @@ def bind(token: str, person: Identity) -> Operator:
         invited = Operator.invited(token)
         if invited is None:
             raise Refused(_("This invitation is not valid any more. Sign in, or ask for a new one."))
-        organization = Organization.objects.select_for_update(no_key=True).get(pk=invited.organization_id)
+        organization = Organization.objects.select_for_update(no_key=True).get(pk=invited.acts_for.pk)
         if organization.tid and str(organization.tid) != person.tid:
             raise Refused(_("This invitation is for an account of your organization's own Microsoft 365 tenant."))
         try:
@@ -135,7 +136,7 @@ def bind(token: str, person: Identity) -> Operator:
     return invited
 
 
-def claim(organization: Organization, invited: Operator, person: Identity, at) -> None:
+def claim(organization: Organization, invited: Operator, person: Identity, at: datetime) -> None:
     if organization.tid is None:
         organization.tid = person.tid
         organization.save(update_fields=["tid"])

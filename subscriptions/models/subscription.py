@@ -58,7 +58,6 @@ class Subscription(models.Model):
     `set_hints` alone; they never decide.
     """
 
-    State = State
     organization = models.OneToOneField(Organization, models.CASCADE, primary_key=True)
     distributor_id = models.BigIntegerField()
     partner_id = models.BigIntegerField(null=True)
@@ -255,7 +254,7 @@ class Subscription(models.Model):
         }
         state = self.state(at)
         when = instants.get(state)
-        return sentences[state].format(when=dates.moment(when) if when else "")
+        return sentences[state].format(when=dates.moment(when))
 
     # The verbs -----------------------------------------------------------------------------------------------------
 
@@ -273,8 +272,8 @@ class Subscription(models.Model):
         """R16: 168 hours more, once. A block stays; the notices are re-armed for the new end. Raises Refused."""
         with self._changing("trial_extended", by=by, at=at, mail=True) as row:
             row.extension(at).require()
-            row.ends_at += EXTENSION
-            row.upgrade_at = row.ends_at
+            assert row.ends_at is not None
+            row.ends_at = row.upgrade_at = row.ends_at + EXTENSION
             row.extended_at, row.extended_by = at, by
         return row
 
