@@ -15,6 +15,7 @@ from onboarding.steps import journey, progress
 from partnerapp import clock, flows
 from partnerapp.access import HtmxRequest, public
 from partnerapp.actions import Refused
+from partnerapp.limits import limited
 from partnerapp.microsoft365.errors import Microsoft365Error, SigninFailed
 from partnerapp.microsoft365.signin import Identity
 from partnerapp.models import Event, SigninFlow
@@ -33,6 +34,7 @@ def find(token: str) -> tuple[Onboarding, int]:
 
 
 @public
+@limited
 @require_http_methods(["GET", "HEAD", "POST"])
 def activate(request: HtmxRequest, token: str) -> HttpResponse:
     """The page of an activation link; a press of its button (POST) leads to Microsoft's sign-in."""
@@ -52,7 +54,7 @@ def dead(onboarding: Onboarding, version: int) -> str:
     if onboarding.subscription.withdrawn_at:
         return "withdrawn"
     if onboarding.connected:
-        return "used"
+        return "" if onboarding.recovering else "used"
     if version != onboarding.link_version:
         return "replaced"
     return "" if onboarding.link_live(clock.now()) else "expired"
@@ -113,8 +115,6 @@ def stage(onboarding: Onboarding, person: Identity | None) -> str:
         return "done"
     if person is None:
         return "connect"
-    if onboarding.error_code:
-        return "error" if onboarding.connected else "consent"
     return "running" if onboarding.waits_for_us else "consent"
 
 
@@ -146,6 +146,7 @@ def reads() -> list[dict[str, str]]:
 
 
 @public
+@limited
 @require_POST
 def ask_consent(request: HttpRequest, token: str) -> HttpResponse:
     """To Microsoft's consent page of the tenant of the person who signed in here."""
@@ -162,6 +163,7 @@ def ask_consent(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @public
+@limited
 @require_POST
 def again(request: HttpRequest, token: str) -> HttpResponse:
     """Try again after a Pre-import error, by a person of the tenant."""
@@ -195,8 +197,8 @@ def ask_the_sender(onboarding: Onboarding) -> str:
 def stopped(request: HttpRequest, token: str, message: str) -> HttpResponse:
     """A sign-in or consent that came to nothing: why, and the way back to the link."""
     onboarding, _version = find(token)
-    back = reverse("activate", args=[token])
-    return stop(request, onboarding, "error", status=400, cause=message, remedy="", back_url=back)
+    retry = reverse("activate", args=[token])
+    return stop(request, onboarding, "error", status=400, cause=message, remedy="", retry_url=retry)
 
 
 def consent_returned(request: HttpRequest, flow: SigninFlow) -> HttpResponse:

@@ -40,7 +40,7 @@ class Reason(forms.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         area = forms.Textarea(attrs={"rows": 3})
-        super().__init__(label=_("Reason (optional)"), required=False, max_length=500, widget=area, **kwargs)
+        super().__init__(label=_("Reason"), required=False, max_length=500, widget=area, **kwargs)
 
     def validate(self, value: str) -> None:
         super().validate(value)

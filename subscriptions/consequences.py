@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from django.conf import settings
+from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -34,7 +35,9 @@ def mails_before(deadline: datetime, at: datetime) -> str:
     days = [str(number) for number, before in NOTICES.items() if deadline - before > at]
     if not days:
         return _("The Admins and the notification email are told by mail right away.")
-    return _("The Admins and the notification email are told by mail {days} days before.").format(days=", ".join(days))
+    return _("The Admins and the notification email are told by mail {days} days before.").format(
+        days=get_text_list(days, _("and"))
+    )
 
 
 def of_blocking(organization: Organization, at: datetime) -> Lines:

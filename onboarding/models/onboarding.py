@@ -136,6 +136,11 @@ class Onboarding(models.Model):
     def problem(self) -> Problem | None:
         return explain(self.error_code, self.error_detail) if self.error_code else None
 
+    @property
+    def recovering(self) -> bool:
+        """Consent was proved once and something is missing: people of the bound tenant may consent again."""
+        return self.connected and bool(self.error_code) and self.subscription.imported_at is None
+
     def link_live(self, at: datetime) -> bool:
         return at < self.link_expires_at and not self.connected and self.subscription.withdrawn_at is None
 
@@ -292,7 +297,8 @@ class Onboarding(models.Model):
         Until consent is proved, anybody of the same tenant may go on. Raises Refused with the sentence for the person.
         """
         with self._changing("onboarding_started", by=person.name, at=at) as row:
-            row._check_link(version, at)
+            if not row.recovering:
+                row._check_link(version, at)
             if row.tid and str(row.tid) != person.tid:
                 raise Refused(wrong_tenant())
             row._check_tenant(person.tid)
@@ -329,10 +335,12 @@ class Onboarding(models.Model):
     def consent_returned(self, person: Identity, *, at: datetime, wall: datetime) -> "Onboarding":
         """The browser came back from Microsoft's consent page; whether consent was granted is proved by a job."""
         with self._changing("consent_returned", by=person.name, at=at) as row:
-            if row.connected or row.subscription.withdrawn_at or str(row.tid) != person.tid:
+            over = row.subscription.withdrawn_at or (row.connected and not row.recovering)
+            if over or str(row.tid) != person.tid:
                 raise Refused(row._open_refusal() or wrong_tenant())
-            row.consenter_oid, row.consenter_name = uuid.UUID(person.oid), person.name[:150]
-            row.consenter_email = person.email or (person.username if "@" in person.username else "")
+            if not row.connected:
+                row.consenter_oid, row.consenter_name = uuid.UUID(person.oid), person.name[:150]
+                row.consenter_email = person.email or (person.username if "@" in person.username else "")
             row._clear_error()
             row.attempts, row.next_try_at = 0, wall
         return row
@@ -384,9 +392,8 @@ class Onboarding(models.Model):
         with self._changing("management_configured", by=None, at=at) as row:
             row.configured_at = row.configured_at or at
             row.next_try_at = None
-            ImportRun.objects.create(
-                organization=row.organization, tid=row.organization.tid, ready_at=wall, started_at=at
-            )
+            assert row.tid is not None
+            ImportRun.objects.create(organization=row.organization, tid=row.tid, ready_at=wall, started_at=at)
         return row
 
     def fail(self, code: str, *, at: datetime, detail: str = "") -> "Onboarding":

@@ -94,16 +94,19 @@ def play(script: list[Act], now: datetime) -> None:
     for act in [*sorted(script, key=lambda act: act.at), Act(now, lambda at: None)]:
         while (due := lifecycle.next_due(swept)) and due <= act.at:
             lifecycle.sweep(due, clock.wall())
-            deliver(due)
+            deliver(due, now)
             swept = due
         act.do(act.at)
-        if act.at < now - timedelta(hours=12):
-            deliver(act.at)
+        deliver(act.at, now)
     lifecycle.sweep(now, clock.wall())
 
 
-def deliver(at: datetime) -> None:
-    """The mail server's past: it took all, except that Lucerne's upgrade notices to Alice were refused."""
+def deliver(at: datetime, now: datetime) -> None:
+    """The mail server's past: it took all, except that Lucerne's upgrade notices were refused. The last hours' are still
+    to be sent, so that the mailbox has something to show.
+    """
+    if at > now - timedelta(hours=6):
+        return
     waiting = Message.objects.filter(state=Message.State.QUEUED)
     lost = waiting.filter(organization__name="Lucerne", kind__startswith="subscriptions.upgrade_notice")
     lost.update(state=Message.State.REFUSED, attempts=1, last_error="550 5.7.1 Rejected by policy")

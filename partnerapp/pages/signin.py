@@ -17,6 +17,7 @@ from onboarding import views as onboarding
 from partnerapp import clock, flows
 from partnerapp.access import public
 from partnerapp.actions import Refused
+from partnerapp.limits import limited
 from partnerapp.microsoft365.errors import SigninFailed
 from partnerapp.microsoft365.signin import Identity
 from partnerapp.models import Event, Operator, Organization, SigninFlow
@@ -37,6 +38,7 @@ def failed(request: HttpRequest, message: str, *, status: int = 400) -> HttpResp
 
 
 @public
+@limited
 @require_http_methods(["GET", "HEAD", "POST"])
 def signin(request: HttpRequest) -> HttpResponse:
     """GET: the page with one button. POST: to Microsoft."""
@@ -50,6 +52,7 @@ def signin(request: HttpRequest) -> HttpResponse:
 
 
 @public
+@limited
 @require_http_methods(["GET", "HEAD", "POST"])
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """An operator's invitation: the page, and (POST) to Microsoft, at the organization's tenant if it is known."""
@@ -57,7 +60,8 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     if operator is None:
         return failed(request, _("This invitation is not valid any more. Sign in, or ask for a new one."), status=410)
     if request.method != "POST":
-        return render(request, "invitation.html", {"operator": operator, "organization": operator.organization})
+        facts = {"organization": operator.acts_for.name, "role": operator.get_role_display(), "email": operator.email}
+        return render(request, "invitation.html", {"invitation": facts, "accept_url": request.path})
     tid = operator.acts_for.tid
     try:
         return flows.sign_in(
@@ -70,6 +74,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 @public
 @csrf_exempt  # Microsoft posts here; the one-time state and the flow's own cookie are the defence
+@limited
 @require_POST
 def signin_callback(request: HttpRequest) -> HttpResponse:
     """Microsoft's answer, once and in the browser that began."""

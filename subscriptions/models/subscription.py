@@ -43,12 +43,12 @@ class State(models.TextChoices):
 
 
 class HoldReason(models.TextChoices):
-    """Why an automatic upgrade did not happen at its instant (R20); the sentence is shown with the row."""
+    """Why an automatic upgrade did not happen at its instant (R20); the words stand behind "Held — "."""
 
-    UNDELIVERED = "undelivered", gettext_lazy("no notice of the upgrade was delivered to an Admin")
-    REFUSED = "refused", gettext_lazy("the mail server refused the notice of the upgrade")
-    TOO_LATE = "too_late", gettext_lazy("the notice was delivered less than 24 hours before the upgrade")
-    AWAY = "away", gettext_lazy("automatic upgrades were not running for more than 48 hours")
+    UNDELIVERED = "undelivered", gettext_lazy("no notice was delivered to an Admin")
+    REFUSED = "refused", gettext_lazy("the mail server refused the notice")
+    TOO_LATE = "too_late", gettext_lazy("the notice came less than 24 hours before")
+    AWAY = "away", gettext_lazy("automatic upgrades were away for 48 hours")
 
 
 class Subscription(models.Model):
