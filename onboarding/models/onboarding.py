@@ -195,6 +195,7 @@ class Onboarding(models.Model):
         name and email are pending already (R6).
         """
         distributor = by.organization
+        request_key = uuid.uuid5(request_key, str(distributor.pk))  # another tree's form is another one
         with transaction.atomic():
             Organization.objects.select_for_update(no_key=True).get(pk=distributor.pk)  # one Add at a time (R6)
             earlier = cls.objects.filter(organization__request_key=request_key, organization__parent=distributor)
