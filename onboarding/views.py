@@ -206,10 +206,10 @@ def stopped(request: HttpRequest, token: str, message: str) -> HttpResponse:
 
 def consent_returned(request: HttpRequest, flow: SigninFlow) -> HttpResponse:
     """Back from Microsoft's consent page. An error is said first: `admin_consent=True` comes along with errors too."""
-    onboarding, _version = find(flow.subject)
+    onboarding, version = find(flow.subject)
     person = visitor.person_of(request, onboarding)
     back = HttpResponseRedirect(reverse("activate", args=[flow.subject]), status=303)
-    if person is None:
+    if person is None or dead(onboarding, version):
         return back
     if request.GET.get("error") or request.GET.get("admin_consent", "").lower() != "true":
         return declined(request, onboarding, person, flow.subject)
@@ -217,9 +217,9 @@ def consent_returned(request: HttpRequest, flow: SigninFlow) -> HttpResponse:
         Event.record(onboarding.organization, "consent_of_another_tenant", at=clock.now(), by=person.name)
         return stop(request, onboarding, "wrong_tenant", status=409)
     try:
-        onboarding.consent_returned(person, at=clock.now(), wall=clock.wall())
+        onboarding.consent_returned(person, version=version, at=clock.now(), wall=clock.wall())
     except Refused:
-        pass  # proved meanwhile: the page shows how far it is
+        pass  # proved, reset or withdrawn meanwhile: the page shows how far it is
     return back
 
 

@@ -328,11 +328,12 @@ class Onboarding(models.Model):
         """What the owner names to staff, who may see both trees; it tells nothing by itself."""
         return f"O-{self.pk}"
 
-    def consent_returned(self, person: Identity, *, at: datetime, wall: datetime) -> "Onboarding":
+    def consent_returned(self, person: Identity, *, version: int, at: datetime, wall: datetime) -> "Onboarding":
         """The browser came back from Microsoft's consent page; whether consent was granted is proved by a job."""
         with self._changing("consent_returned", by=person.name, at=at) as row:
-            if row.connected or row.subscription.withdrawn_at or str(row.tid) != person.tid:
-                raise Refused(row._open_refusal() or wrong_tenant())
+            row._check_link(version, at)
+            if str(row.tid) != person.tid:
+                raise Refused(wrong_tenant())
             row.consenter_oid, row.consenter_name = uuid.UUID(person.oid), person.name[:150]
             row.consenter_email = person.email or (person.username if "@" in person.username else "")
             row._clear_error()
