@@ -81,11 +81,13 @@ def look_again(onboarding: Onboarding) -> str:
     if onboarding.attempts >= len(PAUSES):
         onboarding.fail("consent_not_visible", at=clock.now())
         return "failed"
-    return wait(onboarding, PAUSES[onboarding.attempts])
+    onboarding.try_later(clock.wall(), PAUSES[onboarding.attempts], attempts=onboarding.attempts + 1)
+    return "waiting"
 
 
 def wait(onboarding: Onboarding, seconds: float) -> str:
-    onboarding.try_later(clock.wall(), seconds)
+    """Microsoft is away, or our credential is refused: that does not count against the tenant's 15 minutes."""
+    onboarding.try_later(clock.wall(), seconds, attempts=onboarding.attempts)
     return "waiting"
 
 

@@ -401,9 +401,9 @@ class Onboarding(models.Model):
         to = owner_and_notification_email(self.organization)
         Message.queue("onboarding.stopped", self.organization, about_at=at, to=to)
 
-    def try_later(self, wall: datetime, seconds: float) -> None:
-        """Nobody's fault: the next pass after this many seconds takes it up again."""
-        later = {"next_try_at": wall + timedelta(seconds=seconds), "lease_until": None, "attempts": self.attempts + 1}
+    def try_later(self, wall: datetime, seconds: float, *, attempts: int) -> None:
+        """Nobody's fault: the next pass after this many seconds takes it up again. `attempts` looks found no consent."""
+        later = {"next_try_at": wall + timedelta(seconds=seconds), "lease_until": None, "attempts": attempts}
         Onboarding.objects.filter(pk=self.pk, next_try_at__isnull=False).update(**later)
 
     # Shared by the verbs -------------------------------------------------------------------------------------------
