@@ -385,16 +385,23 @@ class Onboarding(models.Model):
     def configure(self, *, at: datetime, wall: datetime) -> "Onboarding":
         """R10: every permission was used with success; the import may start."""
         with self._changing("management_configured", by=None, at=at) as row:
+            row._check_wanted()
             row.configured_at = row.configured_at or at
             row.next_try_at = None
             ImportRun.objects.create(organization=row.organization, tid=row.tid, ready_at=wall, started_at=at)
         return row
 
     def fail(self, code: str, *, at: datetime, detail: str = "") -> "Onboarding":
-        """R7: Pre-import error, with the mail that tells cause and remedy."""
+        """R7: Pre-import error, with the mail that tells cause and remedy. Raises Refused if nobody waits any more."""
         with self._changing("pre_import_error", by=None, at=at) as row:
+            row._check_wanted()
             row._fail(code, detail, at)
         return row
+
+    def _check_wanted(self) -> None:
+        """Withdrawn or reset while the job asked Microsoft: what it found out is about nothing. Raises Refused."""
+        if self.subscription.withdrawn_at or self.tid is None:
+            raise Refused(self._open_refusal() or wrong_tenant())
 
     def _fail(self, code: str, detail: str, at: datetime) -> None:
         self.error_code, self.error_detail, self.error_at, self.next_try_at = code, detail[:300], at, None
