@@ -367,10 +367,13 @@ class Onboarding(models.Model):
         return ""
 
     def _first_admin(self, at: datetime) -> None:
-        """Whoever completed a Partner's consent (R14), known by `(tid, oid)`; the email is only where to write to."""
+        """Whoever completed a Partner's consent (R14), known by `(tid, oid)`; the email is only where to write to.
+
+        A person who was an operator of the organization that had this tenant before (R13) comes along.
+        """
         if self.organization.kind != Organization.Kind.PARTNER:
             return
-        Operator.objects.get_or_create(
+        Operator.objects.update_or_create(
             tid=self.tid,
             oid=self.consenter_oid,
             defaults={
@@ -379,6 +382,7 @@ class Onboarding(models.Model):
                 "name": self.consenter_name,
                 "email": self.consenter_email or self.organization.notification_email,
                 "accepted_at": at,
+                "disabled_at": None,
             },
         )
 
