@@ -187,6 +187,7 @@ def signed_in(request: HttpRequest, flow: SigninFlow, person: Identity) -> HttpR
     try:
         onboarding.start(person, version=version, at=clock.now())
     except Refused as refused:
+        onboarding.refuse_tenant(person, at=clock.now())
         kind = "wrong_tenant" if bound else "error"
         return stop(request, onboarding, kind, status=409, cause=str(refused), remedy=ask_the_sender(onboarding))
     response = HttpResponseRedirect(reverse("activate", args=[flow.subject]), status=303)

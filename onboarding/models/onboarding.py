@@ -180,9 +180,11 @@ class Onboarding(models.Model):
 
     def retrying(self, at: datetime) -> Action:
         """R7: after a Pre-import error."""
-        refusal = (
-            "" if self.error_code and not self.subscription.withdrawn_at else _("There is no error to try again after.")
-        )
+        refusal = ""
+        if not self.error_code or self.subscription.withdrawn_at:
+            refusal = _("There is no error to try again after.")
+        elif not self.connected and self.consenter_oid is None:
+            refusal = _("Nobody has agreed at Microsoft yet; the activation link is still the way.")
         return Action("try_again", refusal)
 
     # The verbs of the owner ----------------------------------------------------------------------------------------
@@ -299,6 +301,7 @@ class Onboarding(models.Model):
                 raise Refused(wrong_tenant())
             row._check_tenant(person.tid)
             if row.started_at is None:
+                row._clear_error()
                 row.tid, row.started_at, row.started_oid = uuid.UUID(person.tid), at, uuid.UUID(person.oid)
         return row
 
@@ -322,6 +325,13 @@ class Onboarding(models.Model):
             return "tenant_taken"
         had_trial = others.filter(subscription__started_at__isnull=False).exists()
         return "trial_repeated" if had_trial and self.repeat_trial_allowed_at is None else ""
+
+    def refuse_tenant(self, person: Identity, *, at: datetime) -> None:
+        """R13: the person was told why; the owner gets the neutral Pre-import error with the reference, once."""
+        code = self.tenant_refusal(person.tid)
+        if code and code != self.error_code and str(self.tid or person.tid) == person.tid and self.link_live(at):
+            with self._changing("pre_import_error", by=None, at=at) as row:
+                row._fail(code, row.reference, at)
 
     @property
     def reference(self) -> str:

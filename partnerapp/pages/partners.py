@@ -98,6 +98,7 @@ def pending_row(organization: Organization, at: datetime, chosen: set[str]) -> d
     run = onboarding.running_import()
     problem = onboarding.problem
     complete = organization.subscription.imported_at is not None
+    retry_url = action_url("try_again", organization) if onboarding.retrying(at).allowed else ""
     return {
         "id": organization.pk,
         "name": organization.name,
@@ -107,7 +108,7 @@ def pending_row(organization: Organization, at: datetime, chosen: set[str]) -> d
         "mail": mail(onboarding.link_message),
         "steps": steps(onboarding),
         "progress": {"label": _("Users"), "done": min(run.done, run.total), "total": run.total} if run and run.total else None,
-        "error": {"cause": problem.cause, "remedy": problem.remedy, "retry_url": action_url("try_again", organization)} if problem else None,
+        "error": {"cause": problem.cause, "remedy": problem.remedy, "retry_url": retry_url} if problem else None,
         "waiting": {} if complete else waiting(onboarding, at),
         "moving": onboarding.waits_for_us and not complete,
         "import_errors": organization.import_errors,
