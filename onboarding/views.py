@@ -226,7 +226,7 @@ def consent_returned(request: HttpRequest, flow: SigninFlow) -> HttpResponse:
 
 def declined(request: HttpRequest, onboarding: Onboarding, person: Identity, token: str) -> HttpResponse:
     """Consent was not given: an event for the owner's log, and a page with the ways on."""
-    error = request.GET.get("error", "")[:100]
+    error = "".join(c for c in request.GET.get("error", "") if c.isprintable())[:100]
     description = request.GET.get("error_description", "")
     kind = "not_administrator" if "AADSTS9009" in description else "declined"
     Event.record(onboarding.organization, "consent_declined", at=clock.now(), by=person.name, after={"error": error})
