@@ -17,7 +17,9 @@ def reached(onboarding: Onboarding) -> Status:
         return onboarding.status
     if onboarding.configured_at:
         return Status.CONFIGURED
-    return Status.CONSENTED if onboarding.consented_at else Status.STARTED
+    if onboarding.consented_at:
+        return Status.CONSENTED
+    return Status.STARTED if onboarding.started_at else Status.LINK_SENT
 
 
 def steps(onboarding: Onboarding) -> list[dict[str, str]]:

@@ -69,23 +69,31 @@ def advance(onboarding: Onboarding) -> str:
     except Unavailable as error:
         return wait(onboarding, error.retry_after)
     except Microsoft365Error as error:
-        onboarding.fail(error.code, at=clock.now(), detail=getattr(error, "name", ""))
-        return "failed"
+        return fail(onboarding, error.code, getattr(error, "name", ""))
     except Refused:
         return "waiting"  # withdrawn or reset meanwhile: nothing to go on with
     return "configured"
 
 
+def fail(onboarding: Onboarding, code: str, detail: str = "") -> str:
+    try:
+        onboarding.fail(code, at=clock.now(), detail=detail)
+    except Refused:
+        return "waiting"  # withdrawn or reset meanwhile: there is nobody to tell
+    return "failed"
+
+
 def look_again(onboarding: Onboarding) -> str:
     """The consent is not visible at Microsoft yet: look again after 15, 30, 60, 60 … s, for 15 minutes."""
     if onboarding.attempts >= len(PAUSES):
-        onboarding.fail("consent_not_visible", at=clock.now())
-        return "failed"
-    return wait(onboarding, PAUSES[onboarding.attempts])
+        return fail(onboarding, "consent_not_visible")
+    onboarding.try_later(clock.wall(), PAUSES[onboarding.attempts], attempts=onboarding.attempts + 1)
+    return "waiting"
 
 
 def wait(onboarding: Onboarding, seconds: float) -> str:
-    onboarding.try_later(clock.wall(), seconds)
+    """Microsoft is away, or our credential is refused: that does not count against the tenant's 15 minutes."""
+    onboarding.try_later(clock.wall(), seconds, attempts=onboarding.attempts)
     return "waiting"
 
 
@@ -172,8 +180,7 @@ def give_up(run: ImportRun, error: Microsoft365Error) -> str:
     at = clock.now()
     with transaction.atomic():
         if ImportRun.objects.filter(ImportRun.OPEN, pk=run.pk).update(failed_at=at, lease_until=None):
-            onboarding = Onboarding.objects.get(pk=run.organization_id)
-            onboarding.fail(error.code, at=at, detail=getattr(error, "name", ""))
+            fail(Onboarding.objects.get(pk=run.organization_id), error.code, getattr(error, "name", ""))
     return "failed"
 
 

@@ -184,6 +184,7 @@ def signed_in(request: HttpRequest, flow: SigninFlow, person: Identity) -> HttpR
     try:
         onboarding.start(person, version=version, at=clock.now())
     except Refused as refused:
+        onboarding.refuse_tenant(person, at=clock.now())
         kind = "wrong_tenant" if bound else "error"
         return stop(request, onboarding, kind, status=409, cause=str(refused), remedy=ask_the_sender(onboarding))
     response = HttpResponseRedirect(reverse("activate", args=[flow.subject]), status=303)
@@ -203,24 +204,24 @@ def stopped(request: HttpRequest, token: str, message: str) -> HttpResponse:
 
 def consent_returned(request: HttpRequest, flow: SigninFlow) -> HttpResponse:
     """Back from Microsoft's consent page. An error is said first: `admin_consent=True` comes along with errors too."""
-    onboarding, _version = find(flow.subject)
+    onboarding, version = find(flow.subject)
     person = visitor.person_of(request, onboarding)
     back = HttpResponseRedirect(reverse("activate", args=[flow.subject]), status=303)
-    if person is None:
+    if person is None or dead(onboarding, version):
         return back
     if request.GET.get("error") or request.GET.get("admin_consent", "").lower() != "true":
         return declined(request, onboarding, person, flow.subject)
     if request.GET.get("tenant", "").lower() != str(flow.tid):
         Event.record(onboarding.organization, "consent_of_another_tenant", at=clock.now(), by=person.name)
         return stop(request, onboarding, "wrong_tenant", status=409)
-    with suppress(Refused):  # proved meanwhile: the page shows how far it is
-        onboarding.consent_returned(person, at=clock.now(), wall=clock.wall())
+    with suppress(Refused):  # proved, reset or withdrawn meanwhile: the page shows how far it is
+        onboarding.consent_returned(person, version=version, at=clock.now(), wall=clock.wall())
     return back
 
 
 def declined(request: HttpRequest, onboarding: Onboarding, person: Identity, token: str) -> HttpResponse:
     """Consent was not given: an event for the owner's log, and a page with the ways on."""
-    error = request.GET.get("error", "")[:100]
+    error = "".join(c for c in request.GET.get("error", "") if c.isprintable())[:100]
     description = request.GET.get("error_description", "")
     kind = "not_administrator" if "AADSTS9009" in description else "declined"
     Event.record(onboarding.organization, "consent_declined", at=clock.now(), by=person.name, after={"error": error})

@@ -184,9 +184,11 @@ class Onboarding(models.Model):
 
     def retrying(self, at: datetime) -> Action:
         """R7: after a Pre-import error."""
-        refusal = (
-            "" if self.error_code and not self.subscription.withdrawn_at else _("There is no error to try again after.")
-        )
+        refusal = ""
+        if not self.error_code or self.subscription.withdrawn_at:
+            refusal = _("There is no error to try again after.")
+        elif not self.connected and self.consenter_oid is None:
+            refusal = _("Nobody has agreed at Microsoft yet; the activation link is still the way.")
         return Action("try_again", refusal)
 
     # The verbs of the owner ----------------------------------------------------------------------------------------
@@ -199,6 +201,7 @@ class Onboarding(models.Model):
         name and email are pending already (R6).
         """
         distributor = by.acts_for
+        request_key = uuid.uuid5(request_key, str(distributor.pk))  # another tree's form is another one
         with transaction.atomic():
             Organization.objects.select_for_update(no_key=True).get(pk=distributor.pk)  # one Add at a time (R6)
             earlier = cls.objects.filter(organization__request_key=request_key, organization__parent=distributor)
@@ -303,6 +306,7 @@ class Onboarding(models.Model):
                 raise Refused(wrong_tenant())
             row._check_tenant(person.tid)
             if row.started_at is None:
+                row._clear_error()
                 row.tid, row.started_at, row.started_oid = uuid.UUID(person.tid), at, uuid.UUID(person.oid)
         return row
 
@@ -327,17 +331,25 @@ class Onboarding(models.Model):
         had_trial = others.filter(subscription__started_at__isnull=False).exists()
         return "trial_repeated" if had_trial and self.repeat_trial_allowed_at is None else ""
 
+    def refuse_tenant(self, person: Identity, *, at: datetime) -> None:
+        """R13: the person was told why; the owner gets the neutral Pre-import error with the reference, once."""
+        code = self.tenant_refusal(person.tid)
+        if code and code != self.error_code and str(self.tid or person.tid) == person.tid and self.link_live(at):
+            with self._changing("pre_import_error", by=None, at=at) as row:
+                row._fail(code, row.reference, at)
+
     @property
     def reference(self) -> str:
         """What the owner names to staff, who may see both trees; it tells nothing by itself."""
         return f"O-{self.pk}"
 
-    def consent_returned(self, person: Identity, *, at: datetime, wall: datetime) -> "Onboarding":
+    def consent_returned(self, person: Identity, *, version: int, at: datetime, wall: datetime) -> "Onboarding":
         """The browser came back from Microsoft's consent page; whether consent was granted is proved by a job."""
         with self._changing("consent_returned", by=person.name, at=at) as row:
-            over = row.subscription.withdrawn_at or (row.connected and not row.recovering)
-            if over or str(row.tid) != person.tid:
-                raise Refused(row._open_refusal() or wrong_tenant())
+            if not row.recovering:
+                row._check_link(version, at)
+            if str(row.tid) != person.tid:
+                raise Refused(wrong_tenant())
             if not row.connected:
                 row.consenter_oid, row.consenter_name = uuid.UUID(person.oid), person.name[:150]
                 row.consenter_email = person.email or (person.username if "@" in person.username else "")
@@ -372,10 +384,13 @@ class Onboarding(models.Model):
         return ""
 
     def _first_admin(self, at: datetime) -> None:
-        """Whoever completed a Partner's consent (R14), known by `(tid, oid)`; the email is only where to write to."""
+        """Whoever completed a Partner's consent (R14), known by `(tid, oid)`; the email is only where to write to.
+
+        A person who was an operator of the organization that had this tenant before (R13) comes along.
+        """
         if self.organization.kind != Organization.Kind.PARTNER:
             return
-        Operator.objects.get_or_create(
+        Operator.objects.update_or_create(
             tid=self.tid,
             oid=self.consenter_oid,
             defaults={
@@ -384,12 +399,14 @@ class Onboarding(models.Model):
                 "name": self.consenter_name,
                 "email": self.consenter_email or self.organization.notification_email,
                 "accepted_at": at,
+                "disabled_at": None,
             },
         )
 
     def configure(self, *, at: datetime, wall: datetime) -> "Onboarding":
         """R10: every permission was used with success; the import may start."""
         with self._changing("management_configured", by=None, at=at) as row:
+            row._check_wanted()
             row.configured_at = row.configured_at or at
             row.next_try_at = None
             assert row.tid is not None
@@ -397,19 +414,25 @@ class Onboarding(models.Model):
         return row
 
     def fail(self, code: str, *, at: datetime, detail: str = "") -> "Onboarding":
-        """R7: Pre-import error, with the mail that tells cause and remedy."""
+        """R7: Pre-import error, with the mail that tells cause and remedy. Raises Refused if nobody waits any more."""
         with self._changing("pre_import_error", by=None, at=at) as row:
+            row._check_wanted()
             row._fail(code, detail, at)
         return row
+
+    def _check_wanted(self) -> None:
+        """Withdrawn or reset while the job asked Microsoft: what it found out is about nothing. Raises Refused."""
+        if self.subscription.withdrawn_at or self.tid is None:
+            raise Refused(self._open_refusal() or wrong_tenant())
 
     def _fail(self, code: str, detail: str, at: datetime) -> None:
         self.error_code, self.error_detail, self.error_at, self.next_try_at = code, detail[:300], at, None
         to = owner_and_notification_email(self.organization)
         Message.queue("onboarding.stopped", self.organization, about_at=at, to=to)
 
-    def try_later(self, wall: datetime, seconds: float) -> None:
-        """Nobody's fault: the next pass after this many seconds takes it up again."""
-        later = {"next_try_at": wall + timedelta(seconds=seconds), "lease_until": None, "attempts": self.attempts + 1}
+    def try_later(self, wall: datetime, seconds: float, *, attempts: int) -> None:
+        """Nobody's fault: the next pass after this many seconds takes it up again. `attempts` looks found no consent."""
+        later = {"next_try_at": wall + timedelta(seconds=seconds), "lease_until": None, "attempts": attempts}
         Onboarding.objects.filter(pk=self.pk, next_try_at__isnull=False).update(**later)
 
     # Shared by the verbs -------------------------------------------------------------------------------------------

@@ -116,9 +116,13 @@ def client(tid: str | None) -> msal.ConfidentialClientApplication:
 
 
 def identity(claims: Mapping[str, Any]) -> Identity:
-    username = str(claims.get("preferred_username", ""))
-    name = str(claims.get("name", "")) or username
-    return Identity(claims["tid"], claims["oid"], name, str(claims.get("email", "")), username)
+    username, name, email = (shown(claims.get(claim)) for claim in ("preferred_username", "name", "email"))
+    return Identity(claims["tid"], claims["oid"], name or username, email, username)
+
+
+def shown(claim: object) -> str:
+    """A claim that people read: at most 150 characters, nothing invisible (no database takes a NUL)."""
+    return "".join(c for c in str(claim or "") if c.isprintable())[:150]
 
 
 def wire_nonce(nonce: str) -> str:

@@ -106,7 +106,7 @@ def pending_row(organization: Any, at: datetime, chosen: set[str]) -> dict:
         "mail": mail(onboarding.link_message),
         "steps": steps(onboarding),
         "progress": progress(onboarding),
-        "error": problem_of(organization),
+        "error": problem_of(organization, at),
         "waiting": {} if complete else waiting(onboarding, at),
         "moving": onboarding.waits_for_us and not complete,
         "import_errors": organization.import_errors,
@@ -118,14 +118,15 @@ def pending_row(organization: Any, at: datetime, chosen: set[str]) -> dict:
     }  # fmt: skip
 
 
-def problem_of(organization: Organization) -> dict | None:
-    problem = organization.onboarding.problem
+def problem_of(organization: Organization, at: datetime) -> dict | None:
+    onboarding = organization.onboarding
+    problem = onboarding.problem
     if problem is None:
         return None
     return {
         "cause": problem.cause,
         "remedy": problem.remedy,
-        "retry_url": action_url("try_again", organization),
+        "retry_url": action_url("try_again", organization) if onboarding.retrying(at).allowed else "",
     }
 
 

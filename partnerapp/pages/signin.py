@@ -30,7 +30,7 @@ def safe_next(url: str) -> str:
     allowed = url_has_allowed_host_and_scheme(
         url, {urlsplit(settings.BASE_URL).netloc}, require_https=not settings.DEMO
     )
-    return url if url.startswith("/") and allowed else "/"
+    return url if url.startswith("/") and url.isprintable() and allowed else "/"
 
 
 def failed(request: HttpRequest, message: str, *, status: int = 400) -> HttpResponse:
