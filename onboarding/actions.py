@@ -140,7 +140,7 @@ def add_partner(request: OperatorRequest) -> HttpResponse:
         return show_add_partner(request, form, status=422)
     data = form.cleaned_data
     try:
-        added = Onboarding.add_partner(**data, by=request.user, at=clock.now())
+        added = Onboarding.objects.add_partner(**data, by=request.user, at=clock.now())
     except Refused as refused:
         return show_add_partner(request, form, refusal=str(refused), status=422)
     sentence = _("{name} was added; the activation link is on its way to {email}.")

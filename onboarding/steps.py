@@ -5,7 +5,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from onboarding.models import Onboarding
-from onboarding.models.onboarding import Status
+from onboarding.models.status import Status
 from partnerapp import dates
 
 STEPS = [Status.LINK_SENT, Status.STARTED, Status.CONSENTED, Status.CONFIGURED, Status.IMPORTING, Status.COMPLETED]

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from onboarding import links
 from onboarding.models.import_run import ImportRun
+from onboarding.models.manager import OnboardingManager
+from onboarding.models.status import Status
 from onboarding.problems import Problem, explain
 from partnerapp import dates
 from partnerapp.actions import Action, Refused
@@ -20,25 +21,9 @@ from partnerapp.microsoft365.signin import Identity
 from partnerapp.models import Event, Message, Operator, Organization
 from partnerapp.models.event import Actor
 from partnerapp.models.message import owner_and_notification_email
-from subscriptions.models import Product, Subscription, SubscriptionProduct
+from subscriptions.models import Subscription
 
 PAUSES = [15, 30, *[60] * 14]  # seconds between looks for a consent that Microsoft does not show yet: 15 min in all
-
-
-class Status(models.TextChoices):
-    """R7, in the product's words; `%s` is PRODUCT_NAME."""
-
-    LINK_SENT = "link_sent", gettext_lazy("%s Activation link sent")
-    STARTED = "started", gettext_lazy("Onboarding started")
-    CONSENTED = "consented", gettext_lazy("Consent granted")
-    CONFIGURED = "configured", gettext_lazy("Management configuration")
-    FAILED = "failed", gettext_lazy("Pre-import error")
-    IMPORTING = "importing", gettext_lazy("Running import")
-    COMPLETED = "completed", gettext_lazy("Import completed")
-
-    @property
-    def words(self) -> str:
-        return self.label.replace("%s", settings.PRODUCT_NAME)
 
 
 class Onboarding(models.Model):
@@ -68,6 +53,8 @@ class Onboarding(models.Model):
     lease_until = models.DateTimeField(null=True)
     repeat_trial_allowed_at = models.DateTimeField(null=True)
     waiting_since = models.DateTimeField()
+
+    objects = OnboardingManager()
 
     class Meta:
         db_table = "onboarding"
@@ -192,49 +179,6 @@ class Onboarding(models.Model):
         return Action("try_again", refusal)
 
     # The verbs of the owner ----------------------------------------------------------------------------------------
-
-    @classmethod
-    def add_partner(cls, *, name: str, email: str, request_key: uuid.UUID, by: Operator, at: datetime) -> "Onboarding":
-        """R4: organization, subscription (TRIAL, not started), products (R2) and onboarding, and the welcome mail queued.
-
-        The same form sent twice (`request_key`) returns the Partner that the first one made. Raises Refused when the same
-        name and email are pending already (R6).
-        """
-        distributor = by.acts_for
-        request_key = uuid.uuid5(request_key, str(distributor.pk))  # another tree's form is another one
-        with transaction.atomic():
-            Organization.objects.select_for_update(no_key=True).get(pk=distributor.pk)  # one Add at a time (R6)
-            earlier = cls.objects.filter(organization__request_key=request_key, organization__parent=distributor)
-            if made := earlier.select_related("organization__subscription").first():
-                return made
-            if cls.pending_like(distributor, name).filter(notification_email__iexact=email).exists():
-                raise Refused(_("{name} with this notification email is pending already.").format(name=name))
-            partner = Organization.objects.create(
-                kind=Organization.Kind.PARTNER, distributor=distributor, parent=distributor, name=name,
-                notification_email=email, request_key=request_key, created_at=at, created_by=by,
-            )  # fmt: skip
-            return cls._open(partner, Product.for_a_partner(), by=by, at=at)
-
-    @classmethod
-    def _open(
-        cls, organization: Organization, products: models.QuerySet[Product], *, by: Operator, at: datetime
-    ) -> "Onboarding":
-        facts = {**organization.branch, "kind": organization.kind}
-        subscription = Subscription.objects.create(organization=organization, **facts)
-        SubscriptionProduct.provision(subscription, products, at)
-        onboarding = cls.objects.create(
-            organization=organization, link_expires_at=at + link_lifetime(), waiting_since=at
-        )
-        after = {"name": organization.name, "notification_email": organization.notification_email}
-        Event.record(organization, "added", at=at, by=by, after=after)
-        onboarding._send_link(at)
-        return onboarding
-
-    @staticmethod
-    def pending_like(owner: Organization, name: str) -> models.QuerySet[Organization]:
-        """Pending organizations of this owner with the same name, however it is written (R6)."""
-        rows = Organization.objects.like(name).filter(parent=owner)
-        return rows.filter(subscription__imported_at=None, subscription__withdrawn_at=None)
 
     def copy_link(self, *, by: Operator, at: datetime) -> "Onboarding":
         """R12: the link to hand on; a live one stays the same, an expired one is renewed. Raises Refused."""
@@ -436,6 +380,12 @@ class Onboarding(models.Model):
         Onboarding.objects.filter(pk=self.pk, next_try_at__isnull=False).update(**later)
 
     # Shared by the verbs -------------------------------------------------------------------------------------------
+
+    def send_first_link(self, at: datetime) -> None:
+        """Save a new onboarding and queue its welcome mail."""
+        self.link_expires_at = at + link_lifetime()
+        self.save()
+        self._send_link(at)
 
     def _new_link(self, at: datetime) -> None:
         self.link_version += 1

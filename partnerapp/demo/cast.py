@@ -138,7 +138,7 @@ def of(name: str) -> Organization:
 
 
 def add(by: Operator, name: str, email: str, at: datetime) -> Onboarding:
-    return Onboarding.add_partner(name=name, email=email, request_key=uuid.uuid4(), by=by, at=at)
+    return Onboarding.objects.add_partner(name=name, email=email, request_key=uuid.uuid4(), by=by, at=at)
 
 
 def identity(person: Person) -> Identity:
