@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 from django.utils.translation import gettext as _
 
 from onboarding import links
+from onboarding.models import tenancy
 from onboarding.models.import_run import ImportRun
 from onboarding.models.manager import OnboardingManager
 from onboarding.models.status import Status
@@ -248,10 +249,12 @@ class Onboarding(models.Model):
                 row._check_link(version, at)
             if row.tid and str(row.tid) != person.tid:
                 raise Refused(wrong_tenant())
-            row._check_tenant(person.tid)
+            if code := tenancy.refusal(row, person.tid):
+                raise Refused(str(explain(code, tenancy.reference(row)).shown))
             if row.started_at is None:
                 row._clear_error()
                 row.tid, row.started_at, row.started_oid = uuid.UUID(person.tid), at, uuid.UUID(person.oid)
+                row._clear_error()
         return row
 
     def _check_link(self, version: int, at: datetime) -> None:
@@ -262,30 +265,12 @@ class Onboarding(models.Model):
         if not self.link_live(at):
             raise Refused(_("This link expired on {when}.").format(when=dates.moment(self.link_expires_at)))
 
-    def _check_tenant(self, tid: str) -> None:
-        """R13. Raises Refused with what the tenant's own people may read."""
-        if code := self.tenant_refusal(tid):
-            raise Refused(explain(code, self.reference).shown)
-
-    def tenant_refusal(self, tid: str | uuid.UUID) -> str:
-        """R13: why this tenant cannot be connected here: an error code, or ""."""
-        others = Organization.objects.filter(tid=tid).exclude(pk=self.pk)
-        if others.filter(tid_released_at=None).exists():
-            return "tenant_taken"
-        had_trial = others.filter(subscription__started_at__isnull=False).exists()
-        return "trial_repeated" if had_trial and self.repeat_trial_allowed_at is None else ""
-
     def refuse_tenant(self, person: Identity, *, at: datetime) -> None:
         """R13: the person was told why; the owner gets the neutral Pre-import error with the reference, once."""
-        code = self.tenant_refusal(person.tid)
+        code = tenancy.refusal(self, person.tid)
         if code and code != self.error_code and str(self.tid or person.tid) == person.tid and self.link_live(at):
             with self._changing("pre_import_error", by=None, at=at) as row:
-                row._fail(code, row.reference, at)
-
-    @property
-    def reference(self) -> str:
-        """What the owner names to staff, who may see both trees; it tells nothing by itself."""
-        return f"O-{self.pk}"
+                row._fail(code, tenancy.reference(row), at)
 
     def consent_returned(self, person: Identity, *, version: int, at: datetime, wall: datetime) -> "Onboarding":
         """The browser came back from Microsoft's consent page; whether consent was granted is proved by a job."""
@@ -308,44 +293,12 @@ class Onboarding(models.Model):
         with self._changing("consent_granted", by=None, at=at) as row:
             if row.connected or row.subscription.withdrawn_at or str(row.tid) != profile.tid:
                 raise Refused(row._open_refusal() or wrong_tenant())  # changed while the job asked Microsoft
-            if code := row.tenant_refusal(profile.tid) or row._connect(profile):
-                row._fail(code, row.reference, at)
+            if code := tenancy.refusal(row, profile.tid) or tenancy.connect(row.organization, profile):
+                row._fail(code, tenancy.reference(row), at)
             else:
                 row.consented_at, row.attempts = at, 0
-                row._first_admin(at)
+                tenancy.first_admin(row, at)
         return row
-
-    def _connect(self, profile: Profile) -> str:
-        """Claim the tenant. Returns an error code when another organization was faster."""
-        organization = self.organization
-        organization.tid, organization.tid_released_at = uuid.UUID(profile.tid), None
-        organization.default_domain, organization.country = profile.default_domain[:255], profile.country[:2]
-        try:
-            with transaction.atomic():
-                organization.save(update_fields=["tid", "tid_released_at", "default_domain", "country"])
-        except IntegrityError:
-            return "tenant_taken"
-        return ""
-
-    def _first_admin(self, at: datetime) -> None:
-        """Whoever completed a Partner's consent (R14), known by `(tid, oid)`; the email is only where to write to.
-
-        A person who was an operator of the organization that had this tenant before (R13) comes along.
-        """
-        if self.organization.kind != Organization.Kind.PARTNER:
-            return
-        Operator.objects.update_or_create(
-            tid=self.tid,
-            oid=self.consenter_oid,
-            defaults={
-                "organization": self.organization,
-                "role": Operator.Role.ADMIN,
-                "name": self.consenter_name,
-                "email": self.consenter_email or self.organization.notification_email,
-                "accepted_at": at,
-                "disabled_at": None,
-            },
-        )
 
     def configure(self, *, at: datetime, wall: datetime) -> "Onboarding":
         """R10: every permission was used with success; the import may start."""
