@@ -28,7 +28,7 @@ class Simulation:
         lifecycle.sweep(at, clock.wall())
         mail.deliver()
 
-    def run_until(self, at, every=31 * HOUR) -> None:
+    def run_until(self, at, every=47 * HOUR) -> None:
         """As in a healthy installation: at every due instant, and now and then in between."""
         while self.at < at:
             due = lifecycle.next_due(self.at) or at
@@ -62,7 +62,7 @@ def test_sixty_days(world, contoso, alice, grumpy):
     names = ["Plain", "Blocked", "Extended", "Cancelled", "By hand", "Restored late", "Never told"]
     rows = {name: partner(contoso, name, ends_in=14 * DAY + n * HOUR) for n, name in enumerate(names)}
     rows["Away"] = partner(contoso, "Away", ends_in=31 * DAY)
-    rows["Refused"] = partner(grumpy.organization, "Refused", ends_in=14 * DAY)
+    rows["Refused"] = partner(grumpy.organization, "Refused", ends_in=40 * DAY)
     rows["Mended"] = partner(grumpy.organization, "Mended", ends_in=50 * DAY)
     world.refused = {grumpy.email}
     first_days(world, alice, rows)
