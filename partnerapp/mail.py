@@ -3,6 +3,7 @@
 A mail goes to one recipient, with a Message-ID made from the message's id, so that the rare second copy is recognizable.
 """
 
+import contextlib
 import logging
 import smtplib
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from urllib.parse import urljoin, urlsplit
 import css_inline
 from django.conf import settings
 from django.core.mail.backends.smtp import EmailBackend
+from django.core.mail.message import sanitize_address
 from django.db import transaction
 from django.db.models import F, Q
 from django.template.loader import render_to_string
@@ -27,7 +29,7 @@ from partnerapp.models import Job, Message
 
 logger = logging.getLogger(__name__)
 BATCH = 50
-LEASE = timedelta(minutes=5)  # longer than a batch of timeouts; then another sender takes the message up
+LEASE = timedelta(minutes=5)  # longer than one mail with all its timeouts; then another sender takes the message up
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 AMBIGUOUS_TRIES = 3  # the first one and at most two more
 inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True)
@@ -64,7 +66,7 @@ def compose(message: Message) -> EmailMessage:
 def assemble(message: Message, name: str, context: dict) -> EmailMessage:
     email = EmailMessage()
     email["Subject"] = " ".join(render_to_string(f"{name}.subject.txt", context, using="text").split())
-    email["From"], email["To"] = settings.EMAIL_FROM, message.recipient
+    email["From"], email["To"] = settings.EMAIL_FROM, sanitize_address(message.recipient, "utf-8")
     email["Message-ID"] = f"<{message.pk}@{urlsplit(settings.BASE_URL).hostname}>"
     email["Date"] = format_datetime(clock.now())
     email["Auto-Submitted"] = "auto-generated"
@@ -122,7 +124,7 @@ def claim(wall: datetime) -> list[Message]:
 def send_batch(batch: list[Message], counts: Counts) -> None:
     """Send leased messages over one connection; a bad one never stops the others."""
     line = Line()
-    for message in batch:
+    for message in filter(still_mine, batch):
         try:
             line.transmit(compose(message))
         except Ambiguous as error:
@@ -139,6 +141,12 @@ def send_batch(batch: list[Message], counts: Counts) -> None:
     line.close()
 
 
+def still_mine(message: Message) -> bool:
+    """Prolong the lease; False if it ran out and another sender took the message up, or if it became obsolete."""
+    mine = Message.objects.filter(pk=message.pk, state=Message.State.QUEUED, lease_until=message.lease_until)
+    return bool(mine.update(lease_until=clock.wall() + LEASE))
+
+
 def accepted(message: Message, counts: Counts) -> None:
     """The mail server took it. Also when a verb has made it obsolete meanwhile: it did go out."""
     facts = {"state": Message.State.SENT, "accepted_at": clock.now(), "lease_until": None, "last_error": ""}
@@ -148,7 +156,7 @@ def accepted(message: Message, counts: Counts) -> None:
 
 def again(message: Message, error: Exception, counts: Counts, final: str | None = None) -> None:
     """Not accepted: try later (1 min … 6 h), or leave it in this final state."""
-    pause = min(FIRST_PAUSE * 2**message.attempts, LONGEST_PAUSE)
+    pause = min(FIRST_PAUSE * 2 ** min(message.attempts, 9), LONGEST_PAUSE)  # 2**attempts would overflow after a week
     facts = {"last_error": str(error)[:500], "lease_until": None, "ready_at": clock.wall() + pause}
     mine = Message.objects.filter(pk=message.pk, state=Message.State.QUEUED)
     mine.update(**facts, attempts=F("attempts") + 1, state=final or Message.State.QUEUED)
@@ -163,6 +171,7 @@ class Line:
 
     def __init__(self) -> None:
         self.backend = EmailBackend()
+        self.away = ""
 
     def transmit(self, email: EmailMessage) -> None:
         """Hand one mail to the server. Raises Deferred, RefusedByServer or Ambiguous."""
@@ -184,11 +193,15 @@ class Line:
         judge(smtp, *reply)
 
     def open(self) -> smtplib.SMTP:
+        """The connection. A server that could not be reached is not waited for again, or a batch would take minutes."""
+        if self.away:
+            raise Deferred(self.away)
         try:
             self.backend.open()
         except (OSError, smtplib.SMTPException) as error:
             self.backend.connection = None
-            raise Deferred(f"The mail server cannot be reached: {error}") from error
+            self.away = f"The mail server cannot be reached: {error}"
+            raise Deferred(self.away) from error
         assert self.backend.connection is not None
         return self.backend.connection
 
@@ -204,5 +217,6 @@ def judge(smtp: smtplib.SMTP, code: int, answer: bytes | str) -> None:
     if 200 <= code < 300:
         return
     text = f"{code} {answer.decode(errors='replace') if isinstance(answer, bytes) else answer}"
-    smtp.rset()
+    with contextlib.suppress(OSError, smtplib.SMTPException):  # it may have hung up after a 421
+        smtp.rset()
     raise RefusedByServer(text) if code >= 500 else Deferred(text)

@@ -57,7 +57,7 @@ def wrong_hints(at: datetime) -> Iterable[int]:
 def hints_hold(row: Subscription, at: datetime) -> bool:
     marks = row.boundaries(at)
     coming = next((mark for mark in marks if mark > at), None)
-    woken = row.wake_at is None if not marks else row.wake_at is not None or coming is None
+    woken = (row.wake_at is not None) == bool(marks)
     in_time = row.wake_at is None or coming is None or row.wake_at <= coming
     stored, was = row.sort_at, row.wake_at
     row.set_hints(at)

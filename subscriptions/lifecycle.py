@@ -11,7 +11,7 @@ from datetime import datetime
 from time import monotonic
 from typing import Any
 
-from django.db import Error, connection, transaction
+from django.db import DataError, Error, IntegrityError, connection, transaction
 from django.db.models import Case, CharField, QuerySet, Value, When
 
 from partnerapp.models import Job
@@ -92,8 +92,8 @@ POSTPONE = transition(
     "upgrade_held",
     "held_at = COALESCE(s.held_at, %(now)s), hold_reason = due.reason, "
     "upgrade_at = %(retry)s, sort_at = %(retry)s, wake_at = %(retry_notice)s",
-    "'upgrade_at', upgrade_at",
-    "'upgrade_at', %(retry)s, 'hold_reason', reason",
+    "'upgrade_at', upgrade_at, 'held_at', held_at, 'hold_reason', hold_reason",
+    "'upgrade_at', %(retry)s, 'held_at', COALESCE(held_at, %(now)s), 'hold_reason', reason",
     mails("due", "'subscriptions.upgrade_held'", "%(now)s"),
     mails("due", "'subscriptions.upgrade_notice_1'", "%(retry)s"),
 )
@@ -109,33 +109,41 @@ EXPIRE = transition(
 def sweep(at: datetime, wall: datetime) -> dict[str, int]:
     """Do what is due at `at` (UTC): announce, convert or hold, expire. Returns how many of each, and `ms`.
 
-    Raises the last database error after the other slices went on: a broken row stops nobody else.
+    Raises the last database error after everything else is done: a broken row stops nobody else.
     """
     started = monotonic()
     rows = Subscription.objects
-    counts = {
-        "notices": run(rows.notice_due(at).with_next_boundary(at).annotate(family=FAMILY), ANNOUNCE, at),
-        "converted": run(rows.convertible(at), CONVERT, at),
-        "held": run(rows.to_hold(at), POSTPONE, at),
-        "expired": run(rows.to_expire(at), EXPIRE, at),
+    work = {
+        "notices": (rows.notice_due(at).with_next_boundary(at).annotate(family=FAMILY), ANNOUNCE),
+        "converted": (rows.convertible(at), CONVERT),
+        "held": (rows.to_hold(at), POSTPONE),
+        "expired": (rows.to_expire(at), EXPIRE),
     }
+    failures: list[Error] = []
+    counts = {name: run(due, statement, at, failures) for name, (due, statement) in work.items()}
+    if failures:
+        raise failures[-1]
     Job.finished("sweep", wall=wall, counts=counts, oldest_overdue_s=overdue(at))
     return counts | {"ms": round((monotonic() - started) * 1000)}
 
 
-def run(due: QuerySet, statement: str, at: datetime) -> int:
+def run(due: QuerySet, statement: str, at: datetime, failures: list[Error]) -> int:
     """Apply one rule to all that is due, slice by slice, each in its own transaction."""
     due = due.filter(wake_at__lte=at).annotate(owner_id=OWNER).order_by("pk")
-    done, failure = 0, None
-    for first, last in slices(due):
-        try:
-            done += run_slice(due.filter(pk__gte=first, pk__lte=last), statement, at)
-        except Error as error:
-            logger.exception("the slice %s-%s failed; the others go on", first, last)
-            failure = error
-    if failure:
-        raise failure
-    return done
+    return sum(run_part(due, ids, statement, at, failures) for ids in slices(due))
+
+
+def run_part(due: QuerySet, ids: list[int], statement: str, at: datetime, failures: list[Error]) -> int:
+    """These rows in one transaction; if their data break it, each half in its own, down to the broken row."""
+    try:
+        return run_slice(due.filter(pk__gte=ids[0], pk__lte=ids[-1]), statement, at)
+    except Error as error:
+        if len(ids) > 1 and isinstance(error, IntegrityError | DataError):
+            halves = ids[: len(ids) // 2], ids[len(ids) // 2 :]
+            return sum(run_part(due, half, statement, at, failures) for half in halves)
+        logger.exception("the rows %s-%s failed; the others go on", ids[0], ids[-1])
+        failures.append(error)
+        return 0
 
 
 def run_slice(due: QuerySet, statement: str, at: datetime) -> int:
@@ -149,12 +157,11 @@ def run_slice(due: QuerySet, statement: str, at: datetime) -> int:
         return cursor.fetchone()[0]
 
 
-def slices(due: QuerySet) -> Iterator[tuple[int, int]]:
-    """First and last id of each slice, in primary-key order."""
+def slices(due: QuerySet) -> Iterator[list[int]]:
+    """The ids of each slice, in primary-key order."""
     ids = list(due.values_list("pk", flat=True))
     for start in range(0, len(ids), SLICE):
-        part = ids[start : start + SLICE]
-        yield part[0], part[-1]
+        yield ids[start : start + SLICE]
 
 
 def overdue(at: datetime) -> int:

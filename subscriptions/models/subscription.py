@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -30,6 +31,9 @@ from subscriptions.terms import (
     TRIAL,
     TRIAL_MAILS,
 )
+
+# A difference counts hours; `started_at + 14 days` would count days of the session's time zone, in a restore for one.
+LENGTH = models.F("ends_at") - models.F("started_at")
 
 
 class State(models.TextChoices):
@@ -93,13 +97,18 @@ class Subscription(models.Model):
             models.CheckConstraint(
                 name="trial_lasts_336_or_504_hours",
                 condition=models.Q(started_at=None, ends_at=None, extended_at=None)
-                | models.Q(extended_at=None, ends_at=models.F("started_at") + TRIAL)
-                | models.Q(extended_at__isnull=False, ends_at=models.F("started_at") + EXTENDED_TRIAL),
+                | models.Q(
+                    started_at__isnull=False, ends_at__isnull=False
+                )  # a comparison with NULL would be let through
+                & (
+                    models.Q(Exact(LENGTH, models.Value(TRIAL)), extended_at=None)
+                    | models.Q(Exact(LENGTH, models.Value(EXTENDED_TRIAL)), extended_at__isnull=False)
+                ),
             ),
             models.CheckConstraint(
                 name="trial_and_upgrade_start_together",
                 condition=models.Q(started_at=None, upgrade_at=None)
-                | models.Q(started_at__isnull=False, upgrade_at__gte=models.F("ends_at")),
+                | models.Q(started_at__isnull=False, upgrade_at__isnull=False, upgrade_at__gte=models.F("ends_at")),
             ),
             models.CheckConstraint(
                 name="held_with_a_reason",
