@@ -56,7 +56,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     if operator is None:
         return failed(request, _("This invitation is not valid any more. Sign in, or ask for a new one."), status=410)
     if request.method != "POST":
-        return render(request, "invitation.html", {"operator": operator, "organization": operator.organization})
+        return render(request, "invitation.html", {"invitation": about(operator)})
     tid = operator.organization.tid
     try:
         return flows.sign_in(
@@ -65,6 +65,15 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         )  # fmt: skip
     except SigninFailed as error:
         return failed(request, str(error), status=503)
+
+
+def about(operator: Operator) -> dict[str, str]:
+    return {
+        "organization": operator.organization.name,
+        "role": operator.get_role_display(),
+        "email": operator.email,
+        "inviter": operator.invited_by.name if operator.invited_by else "",
+    }
 
 
 @public
