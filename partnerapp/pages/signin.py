@@ -160,7 +160,7 @@ def claim(organization: Organization, invited: Operator, person: Identity, at) -
 @require_GET
 def consent_callback(request: HttpRequest) -> HttpResponse:
     """Back from Microsoft's consent page. What it says proves nothing; see `onboarding.views.consent_returned`."""
-    flow = flows.returned(request, request.GET.get("state", ""))
+    flow = flows.returned(request, request.GET.get("state", ""), consent=True)
     if flow is None:
         message = _(
             "This step was already done, took longer than 10 minutes, or began in another browser. Open your link again."
