@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 
+from partnerapp import clock, tasks
 from partnerapp.microsoft365.sandbox import visitor
 from partnerapp.microsoft365.sandbox.directory import ALICE, BOB, CONTOSO, EVE, GUEST, LITWARE, MALLORY, PAT, VICTOR
 from partnerapp.models import Event, Operator, Organization, SigninFlow
@@ -98,9 +99,8 @@ def test_a_demoted_admin_is_a_viewer_on_the_next_request(sign_in, portal, alice)
 
 
 def test_vendor_staff_have_no_place_in_the_portal(portal, db):
-    portal.force_login(
-        OperatorFactory(organization=None, is_staff=True, email="staff@vendor.example", tid=None, oid=None)
-    )
+    nobody = {"organization": None, "tid": None, "oid": None, "accepted_at": None}
+    portal.force_login(OperatorFactory(is_staff=True, email="staff@vendor.example", **nobody))
     assert "/signin/" in portal.get("/").url
 
 
@@ -133,6 +133,13 @@ def test_a_state_of_signing_in_is_no_state_of_consent(sandbox, portal, alice):  
     assert portal.get("/consent/callback/", {"state": state, "admin_consent": "True"}).status_code == 400
 
 
+def test_a_state_of_consent_is_no_state_of_signing_in(portal, db):
+    SigninFlow.start(state="s", browser="b", wall=clock.wall(), purpose=SigninFlow.Purpose.CONSENT)
+    portal.cookies["__Host-m365-flow"] = "b"
+    assert portal.post(CALLBACK, {"state": "s", "code": "x"}).status_code == 400
+    assert not SigninFlow.objects.exists()
+
+
 def test_the_state_itself_is_not_stored(sandbox, portal, alice):  # noqa: F811
     state = parse_qs(urlsplit(portal.post("/signin/").url).query)["state"][0]
     assert state.encode() not in bytes(SigninFlow.objects.get().state_hash)
@@ -145,8 +152,6 @@ def test_the_flows_cookie_survives_the_cross_site_post(sandbox, portal, db):  # 
 
 
 def test_what_is_tidied_is_only_what_has_ended(sandbox, portal, db, monkeypatch):  # noqa: F811
-    from partnerapp import clock, tasks
-
     portal.post("/signin/")
     tasks.tidy()
     assert SigninFlow.objects.count() == 1
