@@ -198,8 +198,8 @@ def ask_the_sender(onboarding: Onboarding) -> str:
 def stopped(request: HttpRequest, token: str, message: str) -> HttpResponse:
     """A sign-in or consent that came to nothing: why, and the way back to the link."""
     onboarding, _version = find(token)
-    retry = reverse("activate", args=[token])
-    return stop(request, onboarding, "error", status=400, cause=message, remedy="", retry_url=retry)
+    back = reverse("activate", args=[token])
+    return stop(request, onboarding, "error", status=400, cause=message, remedy="", back_url=back)
 
 
 def consent_returned(request: HttpRequest, flow: SigninFlow) -> HttpResponse:

@@ -128,9 +128,16 @@ def labelled(action: str, refuse: Callable[[OperatorRequest], HttpResponse | Non
 def sign_in_first(request: HtmxRequest) -> HttpResponse:
     """To sign-in and back to this page (under htmx: to the page it was part of)."""
     if request.htmx:
-        page = request.htmx.current_url_abs_path or "/"
-        return HttpResponseClientRedirect(redirect_to_login(page).url)
+        return HttpResponseClientRedirect(redirect_to_login(current_page(request)).url)
     return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
+
+
+def current_page(request: HtmxRequest) -> str:
+    """The path of the portal's page that htmx asked from; "/" when the header names no such page."""
+    try:
+        return request.htmx.current_url_abs_path or "/"
+    except ValueError:  # not an address at all
+        return "/"
 
 
 def forbid(request: HttpRequest, sentence: str) -> HttpResponse:

@@ -47,9 +47,12 @@ def away(request: HttpRequest, purpose: str, url: str, state: str, **facts: obje
     return response
 
 
-def returned(request: HttpRequest, state: str) -> SigninFlow | None:
-    """The flow that this browser began with this state, once; None: unknown, used, too late or another browser's."""
-    return SigninFlow.take(state=state, browser=request.COOKIES.get(COOKIE, ""), wall=clock.wall())
+def returned(request: HttpRequest, state: str, *, consent: bool = False) -> SigninFlow | None:
+    """The flow that this browser began with this state, once; None: unknown, used, too late, another browser's, or one
+    that leads elsewhere (a sign-in's state at the consent page's address, or the other way round).
+    """
+    flow = SigninFlow.take(state=state, browser=request.COOKIES.get(COOKIE, ""), wall=clock.wall())
+    return flow if flow and (flow.purpose == SigninFlow.Purpose.CONSENT) == consent else None
 
 
 def identify(flow: SigninFlow, state: str, posted: dict[str, str]) -> signin.Identity:

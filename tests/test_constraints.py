@@ -31,7 +31,7 @@ CONSTRAINTS = """
       AND indrelid IN (SELECT c.oid FROM pg_class c WHERE relname = ANY (%s))
 """
 TABLES = [
-    "organization", "operator", "event", "message", "job", "clock", "signin_flow", "subscription",
+    "organization", "operator", "event", "message", "job", "clock", "signin_flow", "attempt", "subscription",
     "subscription_product", "product", "period", "onboarding", "import_run",
 ]  # fmt: skip
 

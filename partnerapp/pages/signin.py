@@ -60,8 +60,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     if operator is None:
         return failed(request, _("This invitation is not valid any more. Sign in, or ask for a new one."), status=410)
     if request.method != "POST":
-        facts = {"organization": operator.acts_for.name, "role": operator.get_role_display(), "email": operator.email}
-        return render(request, "invitation.html", {"invitation": facts, "accept_url": request.path})
+        return render(request, "invitation.html", {"invitation": about(operator)})
     tid = operator.acts_for.tid
     try:
         return flows.sign_in(
@@ -70,6 +69,15 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         )  # fmt: skip
     except SigninFailed as error:
         return failed(request, str(error), status=503)
+
+
+def about(operator: Operator) -> dict[str, str]:
+    return {
+        "organization": operator.acts_for.name,
+        "role": operator.get_role_display(),
+        "email": operator.email,
+        "inviter": operator.invited_by.name if operator.invited_by else "",
+    }
 
 
 @public
@@ -157,7 +165,7 @@ def claim(organization: Organization, invited: Operator, person: Identity, at: d
 @require_GET
 def consent_callback(request: HttpRequest) -> HttpResponse:
     """Back from Microsoft's consent page. What it says proves nothing; see `onboarding.views.consent_returned`."""
-    flow = flows.returned(request, request.GET.get("state", ""))
+    flow = flows.returned(request, request.GET.get("state", ""), consent=True)
     if flow is None:
         message = _(
             "This step was already done, took longer than 10 minutes, or began in another browser. Open your link again."
