@@ -4,6 +4,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from onboarding import links
 from partnerapp import dates
 from partnerapp.mail import absolute
 from partnerapp.models import Message
@@ -11,14 +12,14 @@ from subscriptions.calendars import trial_end
 
 
 def activation_link(message: Message) -> dict:
-    """The welcome mail. The link is rebuilt when it is sent, so it is the live one."""
+    """The welcome mail, with the link of its own time: one that was replaced meanwhile is dead."""
     organization = message.organization
     onboarding = organization.onboarding
     return {
         "owner": organization.owner,
         "expires": dates.moment(onboarding.link_expires_at),
         "included": [holding.product.name for holding in organization.subscription.holdings.select_related("product")],
-        "button": {"label": _("Start the trial"), "url": onboarding.link()},
+        "button": {"label": _("Start the trial"), "url": links.url(onboarding.pk, message.context["link_version"])},
         "why": _("You get this because {owner} named this address as the notification email of {name}.").format(
             owner=organization.owner.name, name=organization.name
         ),

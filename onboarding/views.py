@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from onboarding import links, visitor
-from onboarding.models import Onboarding
+from onboarding.models import Onboarding, tenancy
+from onboarding.problems import TENANT_WORDS
 from onboarding.steps import journey, progress
 from partnerapp import clock, flows
 from partnerapp.access import HtmxRequest, public
@@ -18,7 +19,7 @@ from partnerapp.actions import Refused
 from partnerapp.limits import limited
 from partnerapp.microsoft365.errors import Microsoft365Error, SigninFailed
 from partnerapp.microsoft365.signin import Identity
-from partnerapp.models import Event, SigninFlow
+from partnerapp.models import Event, Organization, SigninFlow
 
 
 def find(token: str) -> tuple[Onboarding, int]:
@@ -40,7 +41,8 @@ def activate(request: HtmxRequest, token: str) -> HttpResponse:
     """The page of an activation link; a press of its button (POST) leads to Microsoft's sign-in."""
     onboarding, version = find(token)
     person = visitor.person_of(request, onboarding)
-    if not (person and onboarding.connected) and (kind := dead(onboarding, version)):
+    kind = dead(onboarding, version)
+    if kind and not (kind == "used" and person and request.method != "POST"):  # who connected it watches the import
         return stop(request, onboarding, kind)
     if request.method == "POST":
         return connect(request, onboarding, token)
@@ -53,10 +55,10 @@ def dead(onboarding: Onboarding, version: int) -> str:
     """Why this link does not work any more, as the page's kind, or ""."""
     if onboarding.subscription.withdrawn_at:
         return "withdrawn"
-    if onboarding.connected:
-        return "" if onboarding.recovering else "used"
     if version != onboarding.link_version:
         return "replaced"
+    if onboarding.connected:
+        return "" if onboarding.recovering else "used"
     return "" if onboarding.link_live(clock.now()) else "expired"
 
 
@@ -80,13 +82,6 @@ def page(onboarding: Onboarding, token: str, person: Identity | None) -> dict:
     """The context of the activation page, for a person who signed in here or for anybody with the link."""
     organization = onboarding.organization
     here = reverse("activate", args=[token])
-    problem = onboarding.problem if person else None
-    again = reverse("activation_again", args=[token]) if problem else ""
-    error = (
-        {"cause": problem.shown, "remedy": problem.remedy, "code": onboarding.error_code, "retry_url": again}
-        if problem
-        else None
-    )
     return {
         "activation": {
             "organization": organization.name,
@@ -105,9 +100,23 @@ def page(onboarding: Onboarding, token: str, person: Identity | None) -> dict:
         else None,
         "reads": reads(),
         "progress": {"url": here, **(progress(onboarding) or {})},
-        "error": error,
+        "error": error(onboarding, token) if person else None,
         "done": done(onboarding),
     }
+
+
+def error(onboarding: Onboarding, token: str) -> dict | None:
+    """The Pre-import error, for the tenant's own people: they may read why their tenant is refused (R13)."""
+    problem = onboarding.problem
+    if problem is None:
+        return None
+    cause = (
+        TENANT_WORDS.get(tenancy.refusal(onboarding, onboarding.tid), problem.cause)
+        if onboarding.tid
+        else problem.cause
+    )
+    again = reverse("activation_again", args=[token])
+    return {"cause": cause, "remedy": problem.remedy, "code": onboarding.error_code, "retry_url": again}
 
 
 def stage(onboarding: Onboarding, person: Identity | None) -> str:
@@ -119,17 +128,19 @@ def stage(onboarding: Onboarding, person: Identity | None) -> str:
 
 
 def done(onboarding: Onboarding) -> dict | None:
+    """What there is to say when the import is complete: until when the trial runs, if it still does."""
     subscription = onboarding.subscription
     if subscription.imported_at is None:
         return None
-    after = ""
-    if subscription.ends_at and not subscription.converted_at:
-        after = _(
-            "Your {product} trial then upgrades to Production, unless {owner} decides otherwise. You will be told before."
-        )
-        after = after.format(product=settings.PRODUCT_NAME, owner=onboarding.organization.owner.name)
-    signs_in = onboarding.organization.kind == "partner"
-    return {"ends_at": subscription.ends_at, "after": after, "url": reverse("signin") if signs_in else ""}
+    runs = subscription.under_trial(clock.now())
+    after = _(
+        "Your {product} trial then upgrades to Production, unless {owner} decides otherwise. You will be told before."
+    )
+    if subscription.blocked_at:
+        after = _("Your {product} trial ends then; {owner} has blocked the automatic upgrade.")
+    after = after.format(product=settings.PRODUCT_NAME, owner=onboarding.organization.owner.name)
+    url = reverse("signin") if onboarding.organization.kind == Organization.Kind.PARTNER else ""
+    return {"ends_at": subscription.ends_at if runs else None, "after": after if runs else "", "url": url}
 
 
 def reads() -> list[dict[str, str]]:

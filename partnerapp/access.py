@@ -12,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
@@ -123,6 +124,12 @@ def labelled(action: str, refuse: Callable[[OperatorRequest], HttpResponse | Non
         return guarded
 
     return decorate
+
+
+def own_path(url: str) -> str:
+    """`url`, if it is a path of this portal, else the start page."""
+    fine = url.startswith("/") and url_has_allowed_host_and_scheme(url, None)
+    return url if fine and url.isprintable() else "/"
 
 
 def sign_in_first(request: HtmxRequest) -> HttpResponse:

@@ -11,6 +11,10 @@ class Refused(Exception):
     """A rule or a missing right refuses what was asked. The message is a whole sentence for the person who asked."""
 
 
+class NotADemo(Exception):
+    """Something that only a demo may do was asked of real data."""
+
+
 @dataclass(frozen=True)
 class Action:
     """One action on one row at one instant. `refusal` is the sentence that says why not and when; empty: allowed.

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import urlencode
 from django_htmx.http import trigger_client_event
 
 from partnerapp import access, clock
@@ -149,9 +149,7 @@ def own_url(request: OperatorRequest, rows: list[Organization]) -> str:
 
 def safe_next(request: HttpRequest) -> str:
     """Where to go afterwards without htmx: `next`, if it is a path of this portal."""
-    target = request.POST.get("next") or request.GET.get("next") or "/"
-    fine = target.startswith("/") and url_has_allowed_host_and_scheme(target, None)
-    return target if fine else "/"
+    return access.own_path(request.POST.get("next") or request.GET.get("next") or "/")
 
 
 def changed(request: OperatorRequest, sentence: Words, rows: list[Organization]) -> HttpResponse:

@@ -28,11 +28,21 @@ class VisibleText(forms.CharField):
 
 
 class Email(forms.EmailField):
-    """An address as a mail server takes it; hidden characters refused."""
+    """An address as a mail server takes it: hidden characters refused, an international domain in its ASCII form."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(max_length=254, **kwargs)
         self.validators.append(no_hidden_characters)
+
+    def clean(self, value: Any) -> str:
+        local, at, domain = super().clean(value).rpartition("@")
+        try:
+            return f"{local}{at}{domain.encode('idna').decode()}" if local.isascii() and at else self.refuse()
+        except UnicodeError:
+            return self.refuse()
+
+    def refuse(self) -> str:
+        raise ValidationError(_("Mail servers do not deliver to this address. Please use another one."), code="invalid")
 
 
 class Reason(forms.CharField):

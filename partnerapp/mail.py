@@ -16,11 +16,13 @@ from time import monotonic
 from urllib.parse import urljoin, urlsplit
 
 import css_inline
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.core.mail.backends.smtp import EmailBackend
 from django.core.mail.message import sanitize_address
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
@@ -29,6 +31,7 @@ from partnerapp.models import Job, Message
 
 logger = logging.getLogger(__name__)
 BATCH = 50
+PASS = 120  # seconds after which a pass takes up no more; the next tick goes on
 LEASE = timedelta(minutes=5)  # longer than one mail with all its timeouts; then another sender takes the message up
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 AMBIGUOUS_TRIES = 3  # the first one and at most two more
@@ -101,7 +104,7 @@ class Counts:
 def deliver() -> dict[str, int]:
     """One pass of the outbox: everything that is ready now. Returns the counts and `ms`."""
     counts = Counts()
-    while batch := claim(clock.wall()):
+    while monotonic() - counts.started < PASS and (batch := claim(clock.wall())):
         send_batch(batch, counts)
     waiting = Message.objects.filter(state=Message.State.QUEUED, ready_at__lte=clock.wall()).order_by("ready_at")
     oldest = waiting.values_list("ready_at", flat=True).first()
@@ -133,6 +136,9 @@ def send_batch(batch: list[Message], counts: Counts) -> None:
             again(message, error, counts, Message.State.REFUSED)
         except Deferred as error:
             again(message, error, counts)
+        except SoftTimeLimitExceeded:
+            line.close()
+            raise
         except Exception as error:  # a mail that cannot be composed is the mail's fault, not the outbox's
             logger.exception("message %s cannot be composed", message.pk)
             again(message, error, counts)
@@ -149,8 +155,9 @@ def still_mine(message: Message) -> bool:
 
 def accepted(message: Message, counts: Counts) -> None:
     """The mail server took it. Also when a verb has made it obsolete meanwhile: it did go out."""
-    facts = {"state": Message.State.SENT, "accepted_at": clock.now(), "lease_until": None, "last_error": ""}
-    Message.objects.filter(pk=message.pk).update(**facts, attempts=F("attempts") + 1)
+    facts = {"state": Message.State.SENT, "lease_until": None, "last_error": ""}
+    first = Coalesce("accepted_at", Value(clock.now()))  # the rare second copy does not make the first one later
+    Message.objects.filter(pk=message.pk).update(**facts, accepted_at=first, attempts=F("attempts") + 1)
     counts.sent += 1
 
 

@@ -33,11 +33,8 @@ def of_extension(organization: Organization, at: datetime) -> Lines:
 def mails_before(deadline: datetime, at: datetime) -> str:
     """Which notices are still to come before a deadline."""
     days = [str(number) for number, before in NOTICES.items() if deadline - before > at]
-    if not days:
-        return _("The Admins and the notification email are told by mail right away.")
-    return _("The Admins and the notification email are told by mail {days} days before.").format(
-        days=get_text_list(days, _("and"))
-    )
+    words = _("The Admins and the notification email are told by mail {days} days before.")
+    return words.format(days=get_text_list(days, _("and")))
 
 
 def of_blocking(organization: Organization, at: datetime) -> Lines:
@@ -48,7 +45,7 @@ def of_blocking(organization: Organization, at: datetime) -> Lines:
     keep = _("Upgrade automatically: {name} becomes Production on {when}, and billing to {owner} starts.").format(
         name=organization.name, when=dates.moment(subscription.upgrade_at), owner=organization.owner.name
     )
-    if subscription.upgrade_at - NOTICE_LEAD < at:
+    if subscription.upgrade_at - NOTICE_LEAD < at and not subscription.announced(subscription.upgrade_at):
         keep += " " + _("It may be some hours later: an Admin must have had the notice for 24 hours first.")
     over = at >= subscription.ends_at
     block = _("Block: the trial expires at once. Nothing is billed, and access ends.") if over else _(

@@ -65,11 +65,23 @@ def hints_hold(row: Subscription, at: datetime) -> bool:
     return woken and in_time and (sorted_right or (row.expired_at is None and row.state(at) == State.EXPIRED))
 
 
+def withdrawn_and_alive(at: datetime) -> Iterable[int]:
+    alive = Q(converted_at__isnull=False) | Q(imported_at__isnull=False)
+    return Subscription.objects.filter(alive, withdrawn_at__isnull=False).values_list("pk", flat=True)
+
+
+def production_without_its_tenant(at: datetime) -> Iterable[int]:
+    released = Q(organization__tid=None) | Q(organization__tid_released_at__isnull=False)
+    return Subscription.objects.filter(released, converted_at__isnull=False).values_list("pk", flat=True)
+
+
 INVARIANTS: dict[str, Callable[[datetime], Iterable[int]]] = {
     "in production without an open period": not_billed,
     "an open period without production": billed_without_production,
     "a period that does not start with its conversion": period_elsewhere,
     "converted automatically against R20": unannounced,
     "converted more than once": converted_twice,
+    "withdrawn, and yet imported or converted": withdrawn_and_alive,
+    "in production without a claim on its Microsoft 365 tenant": production_without_its_tenant,
     "hints that differ from their recomputation": wrong_hints,
 }

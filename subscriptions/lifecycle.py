@@ -72,11 +72,19 @@ OVER = "wake_at = NULL, sort_at = '9999-12-31 00:00:00+00'"
 ANNOUNCE = f"""
     WITH due AS ({{due}}),
     woken AS (UPDATE subscription s SET wake_at = due.next_boundary FROM due WHERE s.organization_id = due.organization_id),
+    overtaken AS (
+      UPDATE message m SET state = 'obsolete' FROM due, unnest(%(days)s) days
+      WHERE m.organization_id = due.organization_id AND m.about_at = due.deadline AND m.state = 'queued'
+        AND days > due.notice AND m.kind = due.family || days),
     missing AS (
       SELECT due.* FROM due WHERE NOT EXISTS (
         SELECT FROM message m, unnest(%(days)s) days
         WHERE m.organization_id = due.organization_id AND m.about_at = due.deadline AND m.state <> 'obsolete'
-          AND days <= due.notice AND m.kind = due.family || days)),
+          AND days <= due.notice AND m.kind = due.family || days)
+      OR EXISTS (
+        SELECT FROM message m
+        WHERE m.organization_id = due.organization_id AND m.about_at = due.deadline AND m.state = 'obsolete'
+          AND m.kind = due.family || due.notice)),
     mailed AS ({mails("missing", "due.family || due.notice", "due.deadline")} RETURNING organization_id)
     SELECT count(DISTINCT organization_id) FROM mailed
 """  # noqa: S608

@@ -14,7 +14,7 @@ from onboarding.models import tenancy
 from onboarding.models.import_run import ImportRun
 from onboarding.models.manager import OnboardingManager
 from onboarding.models.status import Status
-from onboarding.problems import Problem, explain
+from onboarding.problems import TENANT_WORDS, Problem, explain
 from partnerapp import dates
 from partnerapp.actions import Action, Refused
 from partnerapp.microsoft365.consent import Profile
@@ -219,10 +219,11 @@ class Onboarding(models.Model):
         """R12: the link is dead and the onboarding over, for good. Raises Refused."""
         with self._changing("invitation_withdrawn", by=by, at=at, reason=reason) as row:
             row.withdrawal(at).require()
-            row.next_try_at = None
+            row.next_try_at = row.lease_until = None
+            row._clear_error()
             row.organization.import_runs.filter(ImportRun.OPEN).update(failed_at=at)
             Message.retire(row.organization, ["onboarding.activation_link"])
-            row.subscription.withdraw(at=at)
+            row.organization.subscription = row.subscription.withdraw(at=at)
         return row
 
     def try_again(self, *, by: Actor, at: datetime, wall: datetime) -> "Onboarding":
@@ -244,22 +245,25 @@ class Onboarding(models.Model):
 
         Until consent is proved, anybody of the same tenant may go on. Raises Refused with the sentence for the person.
         """
-        with self._changing("onboarding_started", by=person.name, at=at) as row:
-            if not row.recovering:
-                row._check_link(version, at)
+        first = self.started_at is None
+        kind = "onboarding_started" if first else "onboarding_continued"
+        with self._changing(kind, by=person.name, at=at, moves=first) as row:
+            row._check_link(version, at)
             if row.tid and str(row.tid) != person.tid:
                 raise Refused(wrong_tenant())
             if code := tenancy.refusal(row, person.tid):
-                raise Refused(str(explain(code, tenancy.reference(row)).shown))
+                raise Refused(str(TENANT_WORDS[code]))
             if row.started_at is None:
-                row._clear_error()
                 row.tid, row.started_at, row.started_oid = uuid.UUID(person.tid), at, uuid.UUID(person.oid)
                 row._clear_error()
         return row
 
     def _check_link(self, version: int, at: datetime) -> None:
+        """The link is the newest, and live, or (after an error) works for the bound tenant's people once more."""
         if version != self.link_version:
             raise Refused(_("This link was replaced by a newer one. Please use the newest email."))
+        if self.recovering:
+            return
         if refusal := self._open_refusal():
             raise Refused(refusal)
         if not self.link_live(at):
@@ -267,16 +271,15 @@ class Onboarding(models.Model):
 
     def refuse_tenant(self, person: Identity, *, at: datetime) -> None:
         """R13: the person was told why; the owner gets the neutral Pre-import error with the reference, once."""
-        code = tenancy.refusal(self, person.tid)
-        if code and code != self.error_code and str(self.tid or person.tid) == person.tid and self.link_live(at):
+        known = self.error_code == "tenant_refused" or str(self.tid or person.tid) != person.tid
+        if tenancy.refusal(self, person.tid) and not known and self.link_live(at):
             with self._changing("pre_import_error", by=None, at=at) as row:
-                row._fail(code, tenancy.reference(row), at)
+                row._fail("tenant_refused", row.organization.reference, at)
 
     def consent_returned(self, person: Identity, *, version: int, at: datetime, wall: datetime) -> "Onboarding":
         """The browser came back from Microsoft's consent page; whether consent was granted is proved by a job."""
         with self._changing("consent_returned", by=person.name, at=at) as row:
-            if not row.recovering:
-                row._check_link(version, at)
+            row._check_link(version, at)
             if str(row.tid) != person.tid:
                 raise Refused(wrong_tenant())
             if not row.connected:
@@ -291,39 +294,43 @@ class Onboarding(models.Model):
     def prove(self, profile: Profile, *, at: datetime) -> "Onboarding":
         """R9, R14: consent is proved for the bound tenant: it is connected, and a Partner has its first Admin."""
         with self._changing("consent_granted", by=None, at=at) as row:
-            if row.connected or row.subscription.withdrawn_at or str(row.tid) != profile.tid:
-                raise Refused(row._open_refusal() or wrong_tenant())  # changed while the job asked Microsoft
-            if code := tenancy.refusal(row, profile.tid) or tenancy.connect(row.organization, profile):
-                row._fail(code, tenancy.reference(row), at)
+            row._check_wanted(self)
+            if row.connected or row.consenter_oid is None or str(row.tid) != profile.tid:
+                raise Refused(row._open_refusal() or wrong_tenant())
+            if tenancy.refusal(row, profile.tid) or tenancy.connect(row.organization, profile):
+                row._fail("tenant_refused", row.organization.reference, at)
             else:
                 row.consented_at, row.attempts = at, 0
                 tenancy.first_admin(row, at)
         return row
 
     def configure(self, *, at: datetime, wall: datetime) -> "Onboarding":
-        """R10: every permission was used with success; the import may start."""
+        """R10: every permission was used with success; the import may start. Raises Refused if it did already."""
         with self._changing("management_configured", by=None, at=at) as row:
-            row._check_wanted()
+            row._check_wanted(self)
+            if row.tid is None or row.subscription.imported_at or row.running_import():
+                raise Refused(_("The import runs already."))
             row.configured_at = row.configured_at or at
-            row.next_try_at = None
-            assert row.tid is not None
+            row.next_try_at = row.lease_until = None
             ImportRun.objects.create(organization=row.organization, tid=row.tid, ready_at=wall, started_at=at)
         return row
 
     def fail(self, code: str, *, at: datetime, detail: str = "") -> "Onboarding":
         """R7: Pre-import error, with the mail that tells cause and remedy. Raises Refused if nobody waits any more."""
         with self._changing("pre_import_error", by=None, at=at) as row:
-            row._check_wanted()
+            row._check_wanted(self)
             row._fail(code, detail, at)
         return row
 
-    def _check_wanted(self) -> None:
-        """Withdrawn or reset while the job asked Microsoft: what it found out is about nothing. Raises Refused."""
-        if self.subscription.withdrawn_at or self.tid is None:
+    def _check_wanted(self, asked: "Onboarding") -> None:
+        """Withdrawn, reset or bound anew while the job asked Microsoft: what it found out is about nothing now."""
+        same = (self.tid, self.consenter_oid) == (asked.tid, asked.consenter_oid)
+        if self.subscription.withdrawn_at or not same:
             raise Refused(self._open_refusal() or wrong_tenant())
 
     def _fail(self, code: str, detail: str, at: datetime) -> None:
-        self.error_code, self.error_detail, self.error_at, self.next_try_at = code, detail[:300], at, None
+        self.error_code, self.error_detail, self.error_at = code, detail[:300], at
+        self.next_try_at = self.lease_until = None
         to = owner_and_notification_email(self.organization)
         Message.queue("onboarding.stopped", self.organization, about_at=at, to=to)
 
@@ -354,7 +361,10 @@ class Onboarding(models.Model):
         """Queue the welcome mail about this instant; the row shows how it fares."""
         organization = self.organization
         Message.retire(organization, ["onboarding.activation_link"])
-        Message.queue("onboarding.activation_link", organization, about_at=at, to=[organization.notification_email])
+        Message.queue(
+            "onboarding.activation_link", organization, about_at=at, to=[organization.notification_email],
+            context={"link_version": self.link_version},
+        )  # fmt: skip
         self.link_message = organization.messages.get(
             kind="onboarding.activation_link", about_at=at, recipient=organization.notification_email
         )
@@ -362,6 +372,7 @@ class Onboarding(models.Model):
 
     def _clear_error(self) -> None:
         self.error_code, self.error_detail, self.error_at = "", "", None
+        Message.retire(self.organization, ["onboarding.stopped"])
 
     @contextmanager
     def _changing(
@@ -369,6 +380,7 @@ class Onboarding(models.Model):
     ) -> Iterator["Onboarding"]:
         """The row, locked; on leaving it is saved with one event. `moves`: from now on somebody else is waited for."""
         with transaction.atomic():
+            Organization.objects.hold(self.pk)
             rows = Onboarding.objects.select_for_update(no_key=True, of=("self",))
             row = rows.select_related("organization__parent", "organization__subscription").get(pk=self.pk)
             before = row.facts()
@@ -376,7 +388,6 @@ class Onboarding(models.Model):
             after = row.facts()
             changed = {name for name in after if after[name] != before[name]}
             row.waiting_since = at if moves else row.waiting_since
-            row.lease_until = None
             row.save()
             failed = "error_at" in changed and row.error_code
             Event.record(
@@ -389,7 +400,11 @@ class Onboarding(models.Model):
         machinery = {"organization", "attempts", "next_try_at", "lease_until", "waiting_since"}
         fields = [field for field in self._meta.concrete_fields if field.name not in machinery]
         facts = {field.attname: getattr(self, field.attname) for field in fields}
-        return facts | {"notification_email": self.organization.notification_email}
+        organization = self.organization
+        return facts | {
+            "notification_email": organization.notification_email,
+            "withdrawn_at": self.subscription.withdrawn_at,
+        }
 
 
 def link_lifetime() -> timedelta:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import IntegrityError, transaction
 
 from partnerapp.microsoft365.consent import Profile
-from partnerapp.models import Operator, Organization
+from partnerapp.models import Event, Operator, Organization
 
 if TYPE_CHECKING:
     from onboarding.models.onboarding import Onboarding
@@ -20,11 +20,6 @@ def refusal(onboarding: "Onboarding", tid: str | uuid.UUID) -> str:
         return "tenant_taken"
     had_trial = others.filter(subscription__started_at__isnull=False).exists()
     return "trial_repeated" if had_trial and onboarding.repeat_trial_allowed_at is None else ""
-
-
-def reference(onboarding: "Onboarding") -> str:
-    """What the owner names to staff, who may see both trees; it tells nothing by itself."""
-    return f"O-{onboarding.pk}"
 
 
 def connect(organization: Organization, profile: Profile) -> str:
@@ -42,11 +37,12 @@ def connect(organization: Organization, profile: Profile) -> str:
 def first_admin(onboarding: "Onboarding", at: datetime) -> None:
     """Whoever completed a Partner's consent (R14), known by `(tid, oid)`; the email is only where to write to.
 
-    A person who was an operator of the organization that had this tenant before (R13) comes along.
+    A person who was an operator of the organization that had this tenant before (R13: it released it) comes along.
     """
     organization = onboarding.organization
     if organization.kind != Organization.Kind.PARTNER:
         return
+    leave_former(onboarding, at)
     facts = {"organization": organization, "role": Operator.Role.ADMIN, "name": onboarding.consenter_name}
     email = onboarding.consenter_email or organization.notification_email
     Operator.objects.update_or_create(
@@ -54,3 +50,10 @@ def first_admin(onboarding: "Onboarding", at: datetime) -> None:
         oid=onboarding.consenter_oid,
         defaults=facts | {"email": email, "accepted_at": at, "disabled_at": None},
     )
+
+
+def leave_former(onboarding: "Onboarding", at: datetime) -> None:
+    """An identity belongs to one organization: the former one's log says that its operator has left."""
+    same = Operator.objects.filter(tid=onboarding.tid, oid=onboarding.consenter_oid)
+    for former in same.exclude(organization=onboarding.organization).select_related("organization"):
+        Event.record(former.acts_for, "operator_left", at=at, by=None, before={"operator": former.name})

@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from onboarding import tenant_import
 from onboarding.models import ImportRun, Onboarding
 from partnerapp import clock
+from partnerapp.actions import NotADemo
 from partnerapp.microsoft365.consent import Profile
 from partnerapp.microsoft365.sandbox import directory
 from partnerapp.microsoft365.sandbox.directory import Person
@@ -32,8 +33,15 @@ class Act:
     do: Callable[[datetime], object]
 
 
+def only_in_the_demo() -> None:
+    if not (settings.DEMO and settings.TEST_CLOCK):
+        raise NotADemo("This is no demo: loading the cast would replace real data. Nothing was changed.")
+
+
+@transaction.atomic
 def reload() -> None:
-    """Empty the database, put the clock back, load the cast. Needs the database's owner."""
+    """Empty the database, put the clock back, load the cast. Needs the database's owner. Raises NotADemo."""
+    only_in_the_demo()
     tables = [name for name in connection.introspection.table_names() if name not in KEPT]
     with connection.cursor() as cursor:
         quoted = ", ".join(connection.ops.quote_name(name) for name in tables)
@@ -43,7 +51,8 @@ def reload() -> None:
 
 @transaction.atomic
 def load(now: datetime) -> None:
-    """The cast as it stands at `now`."""
+    """The cast as it stands at `now`. Raises NotADemo."""
+    only_in_the_demo()
     Product.ensure_catalogue()
     alice = join("Contoso Distribution", directory.ALICE, now - timedelta(days=90))
     join_as_viewer(alice, directory.VICTOR, now - timedelta(days=89))
@@ -171,7 +180,8 @@ def fail(organization: Organization, person: Person, at: datetime) -> None:
 
 
 def add_trials(count: int, now: datetime) -> None:
-    """`count` connected Partners of Contoso whose trials end one after another over the next 14 days."""
+    """`count` connected Partners of Contoso whose trials end one after another over the next 14 days. Raises NotADemo."""
+    only_in_the_demo()
     contoso = Organization.objects.get(name="Contoso Distribution")
     products = list(Product.for_a_partner())
     for first in range(0, count, 5_000):

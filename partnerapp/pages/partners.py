@@ -18,6 +18,7 @@ from partnerapp import access, clock
 from partnerapp.access import OperatorRequest, page
 from partnerapp.drawers import MOST, Drawer
 from partnerapp.models import Event, Message, Operator, Organization
+from partnerapp.models.event import WORDS
 from partnerapp.pages.rows import after_trial, subscription_cells
 from subscriptions.models import SubscriptionProduct
 from subscriptions.views import DRAWERS as SUBSCRIPTION_DRAWERS
@@ -110,7 +111,7 @@ def pending_row(organization: Any, at: datetime, chosen: set[str]) -> dict:
         "waiting": {} if complete else waiting(onboarding, at),
         "moving": onboarding.waits_for_us and not complete,
         "import_errors": organization.import_errors,
-        "log_message": log_words(organization.log_kind),
+        "log_message": WORDS.get(organization.log_kind, ""),
         "log_at": organization.log_at,
         "expires_at": None if onboarding.connected else onboarding.link_expires_at,
         "expired": at >= onboarding.link_expires_at,
@@ -128,11 +129,6 @@ def problem_of(organization: Organization, at: datetime) -> dict | None:
         "remedy": problem.remedy,
         "retry_url": action_url("try_again", organization) if onboarding.retrying(at).allowed else "",
     }
-
-
-def log_words(kind: str | None) -> str:
-    """An event's kind as a line of text."""
-    return (kind or "").replace("_", " ").capitalize()
 
 
 def mail(message: Message | None) -> dict | None:

@@ -1,21 +1,19 @@
 """Sign-in with Microsoft, invitations, and where Microsoft sends the browser back to."""
 
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth import login, logout
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from onboarding import views as onboarding
 from partnerapp import clock, flows
-from partnerapp.access import public
+from partnerapp.access import own_path, public
 from partnerapp.actions import Refused
 from partnerapp.limits import limited
 from partnerapp.microsoft365.errors import SigninFailed
@@ -23,14 +21,6 @@ from partnerapp.microsoft365.signin import Identity
 from partnerapp.models import Event, Operator, Organization, SigninFlow
 
 BACKEND = settings.AUTHENTICATION_BACKENDS[0]
-
-
-def safe_next(url: str) -> str:
-    """`next`, if it stays in this portal, else the start page."""
-    allowed = url_has_allowed_host_and_scheme(
-        url, {urlsplit(settings.BASE_URL).netloc}, require_https=not settings.DEMO
-    )
-    return url if url.startswith("/") and url.isprintable() and allowed else "/"
 
 
 def failed(request: HttpRequest, message: str, *, status: int = 400) -> HttpResponse:
@@ -42,7 +32,7 @@ def failed(request: HttpRequest, message: str, *, status: int = 400) -> HttpResp
 @require_http_methods(["GET", "HEAD", "POST"])
 def signin(request: HttpRequest) -> HttpResponse:
     """GET: the page with one button. POST: to Microsoft."""
-    target = safe_next(request.POST.get("next") or request.GET.get("next") or "/")
+    target = own_path(request.POST.get("next") or request.GET.get("next") or "/")
     if request.method != "POST":
         return render(request, "signin.html", {"next": target})
     try:
@@ -119,7 +109,7 @@ def enter(request: HttpRequest, flow: SigninFlow, person: Identity) -> HttpRespo
 
 def welcome(request: HttpRequest, operator: Operator, target: str) -> HttpResponse:
     login(request, operator, backend=BACKEND)
-    return HttpResponseRedirect(safe_next(target or "/"), status=303)
+    return HttpResponseRedirect(own_path(target or "/"), status=303)
 
 
 def accept(request: HttpRequest, flow: SigninFlow, person: Identity) -> HttpResponse:

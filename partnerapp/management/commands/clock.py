@@ -46,7 +46,7 @@ def instant(text: str) -> datetime:
 
 
 def later(text: str) -> datetime:
-    match = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    match = re.fullmatch(r"(\d{1,4})([mhd])", text)
     if match is None:
         raise CommandError(f"{text!r} is no length of time: write it like 3d, 5h or 30m.")
     return clock.now() + timedelta(**{UNITS[match[2]]: int(match[1])})
