@@ -19,6 +19,7 @@ def about(message: Message, **more: object) -> dict:
         "subscription": subscription,
         "end": dates.moment(subscription.ends_at),
         "upgrade": dates.moment(subscription.upgrade_at),
+        "expired": subscription.state(message.about_at) == "expired",
         "owner": organization.owner,
         "when": dates.moment(message.about_at),
         "by": message.context.get("by", ""),

@@ -116,7 +116,7 @@ def test_without_a_test_clock_it_is_refused_and_nothing_is_lost(real_clock, sett
 
 def test_it_stops_long_before_the_calendar_does(real_clock):
     run("clock", "set", "8999-12-01T09:00:00Z")
-    for length in ("60d", "999999d"):
+    for length in ("60d", "9999d"):
         with pytest.raises(CommandError, match=r"year 9000|out of range"):
             run("clock", "advance", length)
     assert clock.now().year == 8999

@@ -115,7 +115,7 @@ def fresh_distributor(contoso):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("by_hand", [{}, {"by": "Zoë O'Neil", "reason": "Costs < 5 & more"}], ids=["System", "Zoë"])
 def test_every_kind_composes_with_names_as_they_are_written(awkward, alice, kind, by_hand):
-    Message.queue(kind, awkward, about_at=NOW, to=[alice], context=by_hand)
+    Message.queue(kind, awkward, about_at=NOW, to=[alice], context={"link_version": 1} | by_hand)
     composed = mail.compose(Message.objects.get(kind=kind))
     text = composed.get_body(("plain",)).get_content()
     html = composed.get_body(("html",)).get_content()

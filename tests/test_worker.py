@@ -25,7 +25,7 @@ from tests.factories import DAY, HOUR, NOW, fresh, notice, partner
 
 ROOT = Path(__file__).resolve().parents[1]
 MAILS = 40
-WORKER = ["--concurrency", "2", "--without-gossip", "--without-mingle"]
+WORKER = ["--queues=celery,lifecycle", "--concurrency", "2", "--without-gossip", "--without-mingle"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

@@ -162,8 +162,8 @@ def start(organization: Organization, person: Person, at: datetime) -> None:
 def connect(organization: Organization, person: Person, at: datetime) -> None:
     """Consent, proof, permissions and import, all at one instant."""
     tenant, onboarding = person.tenant, organization.onboarding
-    onboarding.consent_returned(identity(person), version=1, at=at, wall=at)
-    onboarding.prove(Profile(tenant.tid, tenant.name, tenant.domain, tenant.country), at=at)
+    onboarding = onboarding.consent_returned(identity(person), version=1, at=at, wall=at)
+    onboarding = onboarding.prove(Profile(tenant.tid, tenant.name, tenant.domain, tenant.country), at=at)
     onboarding.configure(at=at, wall=at)
     run = ImportRun.objects.get(organization=organization)
     run.done = run.total = tenant.users
@@ -174,8 +174,8 @@ def connect(organization: Organization, person: Person, at: datetime) -> None:
 def fail(organization: Organization, person: Person, at: datetime) -> None:
     """Consent was granted without User.Read.All."""
     tenant, onboarding = person.tenant, organization.onboarding
-    onboarding.consent_returned(identity(person), version=1, at=at, wall=at)
-    onboarding.prove(Profile(tenant.tid, tenant.name, tenant.domain, tenant.country), at=at)
+    onboarding = onboarding.consent_returned(identity(person), version=1, at=at, wall=at)
+    onboarding = onboarding.prove(Profile(tenant.tid, tenant.name, tenant.domain, tenant.country), at=at)
     onboarding.fail("missing_permission", at=at, detail="User.Read.All")
 
 

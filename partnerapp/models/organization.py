@@ -26,7 +26,7 @@ class OrganizationQuerySet(models.QuerySet):
 
         Read what belongs to it in a later statement: one that had to wait for a lock sees joined rows as they were before.
         """
-        return self.select_for_update(no_key=True).get(pk=pk)
+        return Organization.objects.select_for_update(no_key=True).get(pk=pk)
 
     def like(self, name: str) -> "OrganizationQuerySet":
         """Those with the same name, however it is written (R6)."""

@@ -183,8 +183,9 @@ class Subscription(models.Model):
 
     def announced(self, at: datetime) -> bool:
         """R20: a notice of this very `upgrade_at` was accepted for an owner Admin at least 24 hours before `at`."""
-        notices = Message.objects.filter(organization_id=self.pk, kind__in=UPGRADE_NOTICES, about_at=self.upgrade_at)
-        return notices.filter(operator__isnull=False, accepted_at__lte=at - NOTICE_LEAD).exists()
+        to_admins = Message.objects.filter(organization_id=self.pk, kind__in=UPGRADE_NOTICES, operator__isnull=False)
+        naming_it = to_admins.filter(about_at=self.upgrade_at) if self.upgrade_at else to_admins.none()
+        return naming_it.filter(accepted_at__lte=at - NOTICE_LEAD).exists()
 
     def upgrade_is_due(self, at: datetime) -> bool:
         """The upgrade's instant has come: the sweep converts it, or else holds it."""

@@ -132,7 +132,7 @@ def test_a_cancelled_one_whose_tenant_is_elsewhere_is_refused(signed_in, alice, 
     other.save()
     response = signed_in(alice, htmx=True).post(url(fabrikam), PRODUCTION)
     assert response.status_code == 422
-    assert "its Microsoft 365 tenant is connected elsewhere now" in response.content.decode()
+    assert "its Microsoft 365 tenant cannot be connected here again" in response.content.decode()
     assert fresh(fabrikam).subscription.state(NOW) == "cancelled"
 
 
@@ -143,7 +143,7 @@ def test_a_tenant_that_is_connected_elsewhere_meanwhile_is_refused_too(alice, fa
     other.tid = fabrikam.tid
     other.save()
     monkeypatch.setattr(type(fabrikam), "tenant_taken", lambda self: False)
-    with pytest.raises(Refused, match="connected elsewhere now"):
+    with pytest.raises(Refused, match="cannot be connected here again"):
         fresh(fabrikam).subscription.convert(by=alice, at=NOW)
     assert not Period.objects.filter(organization=fabrikam).exists()
 

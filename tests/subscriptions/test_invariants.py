@@ -3,14 +3,15 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from partnerapp.models import Event, Message
+from partnerapp.models import Event, Message, Organization
 from subscriptions import lifecycle
 from subscriptions.invariants import INVARIANTS, broken
 from subscriptions.models import Period, Subscription
+from subscriptions.terms import FAR
 from tests.factories import DAY, HOUR, NOW, TICK, fresh, notice, partner
 
 LONG_AGO = NOW - 3 * DAY
-NOT_BILLED, NOT_PRODUCTION, PERIOD_ELSEWHERE, AGAINST_R20, TWICE, HINTS = INVARIANTS
+NOT_BILLED, NOT_PRODUCTION, PERIOD_ELSEWHERE, AGAINST_R20, TWICE, WITHDRAWN, UNCLAIMED, HINTS = INVARIANTS
 
 
 def said(organization):
@@ -140,3 +141,13 @@ def test_the_command_fails_and_says_what_is_broken(converted, capsys):
     Period.objects.all().delete()
     with pytest.raises(CommandError, match=f"{NOT_BILLED}: organizations {converted.pk}"):
         call_command("check_invariants")
+
+
+def test_a_withdrawn_one_that_was_imported(trial):
+    change(trial, withdrawn_at=NOW, wake_at=None, sort_at=FAR)
+    assert said(trial) == {WITHDRAWN}
+
+
+def test_production_whose_tenant_somebody_else_may_claim(converted):
+    Organization.objects.filter(pk=converted.pk).update(tid_released_at=NOW)
+    assert said(converted) == {UNCLAIMED}
