@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from onboarding import links, visitor
@@ -36,6 +37,7 @@ def find(token: str) -> tuple[Onboarding, int]:
 
 @public
 @limited
+@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def activate(request: HtmxRequest, token: str) -> HttpResponse:
     """The page of an activation link; a press of its button (POST) leads to Microsoft's sign-in."""
@@ -158,6 +160,7 @@ def reads() -> list[dict[str, str]]:
 
 @public
 @limited
+@never_cache
 @require_POST
 def ask_consent(request: HttpRequest, token: str) -> HttpResponse:
     """To Microsoft's consent page of the tenant of the person who signed in here."""
@@ -175,6 +178,7 @@ def ask_consent(request: HttpRequest, token: str) -> HttpResponse:
 
 @public
 @limited
+@never_cache
 @require_POST
 def again(request: HttpRequest, token: str) -> HttpResponse:
     """Try again after a Pre-import error, by a person of the tenant."""

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partnerapp.settings")
 
@@ -25,7 +26,8 @@ def broker() -> dict:
         "store_processed": False,
         "polling_interval": 0.1,
     }
-    return {"broker_url": "filesystem://", "broker_transport_options": options}
+    TRANSPORT_ALIASES["demo"] = "partnerapp.demo.broker:Transport"
+    return {"broker_url": "demo://", "broker_transport_options": options}
 
 
 def every(seconds: int, task: str) -> dict:

@@ -8,11 +8,14 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 JOINERS = {"\u200c", "\u200d"}  # they shape letters in some scripts; every other format character can hide or turn text
+BLANK = {"\u115f", "\u1160", "\u2800", "\u3164", "\uffa0"}  # letters and symbols that show nothing
+LONGEST_ADDRESS = 254
 HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def no_hidden_characters(text: str) -> None:
-    if any(unicodedata.category(c) in HIDDEN and c not in JOINERS for c in text):
+    hidden = any((unicodedata.category(c) in HIDDEN or c in BLANK) and c not in JOINERS for c in text)
+    if hidden or (text and not set(text) - JOINERS):
         raise ValidationError(_("This contains control or invisible characters. Please type it again."), code="hidden")
 
 
@@ -31,15 +34,16 @@ class Email(forms.EmailField):
     """An address as a mail server takes it: hidden characters refused, an international domain in its ASCII form."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(max_length=254, **kwargs)
+        super().__init__(max_length=LONGEST_ADDRESS, **kwargs)
         self.validators.append(no_hidden_characters)
 
     def clean(self, value: Any) -> str:
         local, at, domain = super().clean(value).rpartition("@")
         try:
-            return f"{local}{at}{domain.encode('idna').decode()}" if local.isascii() and at else self.refuse()
+            address = f"{local}{at}{domain.encode('idna').decode()}"
         except UnicodeError:
             return self.refuse()
+        return address if local.isascii() and len(address) <= LONGEST_ADDRESS else self.refuse()
 
     def refuse(self) -> str:
         raise ValidationError(_("Mail servers do not deliver to this address. Please use another one."), code="invalid")

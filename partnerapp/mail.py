@@ -38,6 +38,10 @@ AMBIGUOUS_TRIES = 3  # the first one and at most two more
 inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True)
 
 
+class Pointless(Exception):
+    """The mail has nothing to say any more: what it announces has come."""
+
+
 class Deferred(Exception):
     """Try again later: the server is away or said so (4xx)."""
 
@@ -62,6 +66,7 @@ def compose(message: Message) -> EmailMessage:
     with timezone.override(zone), translation.override("en"):
         composer: Callable = getattr(import_module(f"{app}.emails"), function)
         context = {"message": message, "organization": message.organization, "product": settings.PRODUCT_NAME}
+        message.composed_at = clock.now()
         context |= {"days": days, "attachments": []} | composer(message)
         return assemble(message, f"emails/{app}/{function}", context)
 
@@ -136,6 +141,8 @@ def send_batch(batch: list[Message], counts: Counts) -> None:
             again(message, error, counts, Message.State.REFUSED)
         except Deferred as error:
             again(message, error, counts)
+        except Pointless:
+            Message.objects.filter(pk=message.pk).update(state=Message.State.OBSOLETE, lease_until=None)
         except SoftTimeLimitExceeded:
             line.close()
             raise
@@ -190,6 +197,9 @@ class Line:
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             raise Deferred(f"The mail server broke off: {error}") from error
+        except UnicodeError:
+            self.close()  # half a mail has been said: the next one needs a line of its own
+            raise
         try:
             reply: tuple[int, bytes | str] = smtp.data(email.as_bytes(policy=email.policy.clone(linesep="\r\n")))
         except smtplib.SMTPDataError as error:

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from partnerapp import dates
-from partnerapp.mail import absolute
+from partnerapp.mail import Pointless, absolute
 from partnerapp.models import Message
 from subscriptions.calendars import trial_end
 
@@ -30,6 +30,12 @@ def about(message: Message, **more: object) -> dict:
     }
 
 
+def still_to_come(message: Message) -> None:
+    """R22: a notice whose instant has passed is not sent. Raises Pointless."""
+    if message.about_at <= message.composed_at:
+        raise Pointless
+
+
 def drawer(message: Message, action: str, label: str) -> dict[str, str]:
     """A button that opens the right drawer; it never acts by itself."""
     query = urlencode({"id": message.organization_id})
@@ -37,11 +43,13 @@ def drawer(message: Message, action: str, label: str) -> dict[str, str]:
 
 
 def upgrade_notice(message: Message) -> dict:
+    still_to_come(message)
     button = drawer(message, "manage_subscription_upgrade", _("Keep or block the upgrade"))
     return about(message, button=button, attachments=[trial_end(message, message.about_at)])
 
 
 def trial_will_expire(message: Message) -> dict:
+    still_to_come(message)
     return about(message, button=drawer(message, "manage_subscription_upgrade", _("Keep or block the upgrade")))
 
 

@@ -44,7 +44,7 @@ def mails(source: str, kind: str, about_at: str) -> str:
     UNION ALL
     SELECT due.organization_id, due.distributor_id, due.partner_id, NULL, {kind}, {about_at}, o.notification_email
     FROM {source} due JOIN organization o ON o.id = due.organization_id
-    WHERE NOT EXISTS (SELECT FROM operator WHERE {ADMINS} AND operator.email = o.notification_email)
+    WHERE NOT EXISTS (SELECT FROM operator WHERE {ADMINS} AND lower(operator.email) = lower(o.notification_email))
     ON CONFLICT (organization_id, kind, about_at, recipient)
     DO UPDATE SET state = 'queued', ready_at = excluded.ready_at WHERE message.state = 'obsolete'
     """  # noqa: S608 -- every part is a constant of this file

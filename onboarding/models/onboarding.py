@@ -150,18 +150,24 @@ class Onboarding(models.Model):
             )
         return ""
 
+    def _on_its_way(self) -> str:
+        """A second press while the mail of the first one waits would only send twice."""
+        queued = self.link_message is not None and self.link_message.state == Message.State.QUEUED
+        return _("The email with the activation link is being sent at the moment.") if queued else ""
+
     def copying(self, at: datetime) -> Action:
         return Action("copy_activation_link", self._open_refusal())
 
     def resending(self, at: datetime) -> Action:
-        return Action("resend_activation_link", self._open_refusal())
+        return Action("resend_activation_link", self._open_refusal() or self._on_its_way())
 
     def email_change(self, at: datetime) -> Action:
         return Action("change_notification_email", self._open_refusal())
 
     def resetting(self, at: datetime) -> Action:
         """R9: unbind a wrong tenant and send a new link."""
-        return Action("reset_link", self._open_refusal())
+        fresh = self.started_at is None and self._on_its_way()
+        return Action("reset_link", self._open_refusal() or fresh or "")
 
     def withdrawal(self, at: datetime) -> Action:
         """R12: until the import is complete, and not once in production."""
@@ -200,6 +206,8 @@ class Onboarding(models.Model):
         """R12: the old link dies, a new one goes to the new notification email. Raises Refused."""
         with self._changing("notification_email_changed", by=by, at=at) as row:
             row.email_change(at).require()
+            if email.lower() == row.organization.notification_email.lower():
+                raise Refused(_("{email} is the notification email already.").format(email=email))
             row.organization.notification_email = email
             row.organization.save(update_fields=["notification_email"])
             row._new_link(at)

@@ -38,7 +38,7 @@ def verify(raw: str, nonce: str, at: datetime) -> dict[str, Any]:
     check_tenant(claims, key)
     check_time(claims, at.timestamp())
     check(claims.get("nonce") == nonce, "nonce")
-    check(bool(claims.get("oid")) and isinstance(claims["oid"], str), "oid")
+    check(GUID.fullmatch(str(claims.get("oid", "")).lower()) is not None, "oid")
     check(claims.get("ver") == "2.0", "version")
     return claims
 

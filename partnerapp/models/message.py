@@ -43,6 +43,8 @@ class Message(models.Model):
     accepted_at = models.DateTimeField(null=True)
     last_error = models.TextField(default="", db_default="", blank=True)
 
+    composed_at: datetime  # set while it is composed: the business instant (UTC)
+
     class Meta:
         db_table = "message"
         constraints = [
@@ -85,12 +87,17 @@ class Message(models.Model):
         rows: dict[str, Message] = {}
         for person in to:
             email, operator = (person, None) if isinstance(person, str) else (person.email, person)
-            if operator or email not in rows:
-                rows[email] = cls(
+            if operator or email.lower() not in rows:
+                rows[email.lower()] = cls(
                     organization=organization, **organization.branch, operator=operator, kind=kind, about_at=about_at,
                     recipient=email, context=context or {},
                 )  # fmt: skip
-        same = cls.objects.filter(organization=organization, kind=kind, about_at=about_at, recipient__in=rows)
+        same = cls.objects.filter(
+            organization=organization,
+            kind=kind,
+            about_at=about_at,
+            recipient__in=[row.recipient for row in rows.values()],
+        )
         same.filter(state=cls.State.OBSOLETE).update(state=cls.State.QUEUED, ready_at=Now(), context=context or {})
         Message.objects.bulk_create(rows.values(), ignore_conflicts=True)
 

@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -29,6 +30,7 @@ def failed(request: HttpRequest, message: str, *, status: int = 400) -> HttpResp
 
 @public
 @limited
+@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def signin(request: HttpRequest) -> HttpResponse:
     """GET: the page with one button. POST: to Microsoft."""
@@ -43,6 +45,7 @@ def signin(request: HttpRequest) -> HttpResponse:
 
 @public
 @limited
+@never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """An operator's invitation: the page, and (POST) to Microsoft, at the organization's tenant if it is known."""
@@ -72,7 +75,7 @@ def about(operator: Operator) -> dict[str, str]:
 
 @public
 @csrf_exempt  # Microsoft posts here; the one-time state and the flow's own cookie are the defence
-@limited
+@never_cache
 @require_POST
 def signin_callback(request: HttpRequest) -> HttpResponse:
     """Microsoft's answer, once and in the browser that began."""

@@ -8,6 +8,8 @@ from partnerapp.demo import cast
 from partnerapp.management.json_command import JsonCommand
 from partnerapp.models import Organization
 
+MOST = 1_000_000
+
 
 class Command(JsonCommand):
     help = "Load the demo cast into an empty database; --scale N adds N trials that are due over the next days."
@@ -19,8 +21,8 @@ class Command(JsonCommand):
     def answer(self, **options: Any) -> dict[str, Any]:
         if not settings.DEMO:
             raise CommandError("The cast is loaded only in a demo (DEMO=1).")
-        if options["scale"] < 0:
-            raise CommandError("--scale takes a number of trials, 0 or more.")
+        if not 0 <= options["scale"] <= MOST:
+            raise CommandError(f"--scale takes a number of trials from 0 to {MOST}.")
         if not Organization.objects.exists():
             cast.load(clock.now())
         if options["scale"]:
