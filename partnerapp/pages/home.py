@@ -53,7 +53,7 @@ def what_next(organization: Organization, at) -> str:
 
 def facts(organization: Organization) -> list[dict]:
     subscription = organization.subscription
-    holdings = subscription.holdings.filter(until_at=None).select_related("product")
+    holdings = subscription.holdings.filter(until_at=None).select_related("product").order_by("product")
     rows = [
         (_("Your distributor"), organization.parent.name),
         (_("Microsoft 365 tenant"), organization.default_domain or _("not connected")),
