@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from onboarding import forms
 from onboarding.models import Onboarding
 from partnerapp import access, clock, dates, drawers
-from partnerapp.access import page, row_action
+from partnerapp.access import OperatorRequest, page, row_action
 from partnerapp.actions import Refused
 from partnerapp.drawers import Consequence
 from partnerapp.models import Organization
@@ -107,31 +107,31 @@ DRAWERS = [RESEND, CHANGE_EMAIL, RESET, WITHDRAW]
 
 @get_or_post
 @row_action("resend_activation_link")
-def resend_activation_link(request: HttpRequest) -> HttpResponse:
+def resend_activation_link(request: OperatorRequest) -> HttpResponse:
     return drawers.answer(request, RESEND)
 
 
 @get_or_post
 @row_action("change_notification_email")
-def change_notification_email(request: HttpRequest) -> HttpResponse:
+def change_notification_email(request: OperatorRequest) -> HttpResponse:
     return drawers.answer(request, CHANGE_EMAIL)
 
 
 @get_or_post
 @row_action("reset_link")
-def reset_link(request: HttpRequest) -> HttpResponse:
+def reset_link(request: OperatorRequest) -> HttpResponse:
     return drawers.answer(request, RESET)
 
 
 @get_or_post
 @row_action("withdraw")
-def withdraw(request: HttpRequest) -> HttpResponse:
+def withdraw(request: OperatorRequest) -> HttpResponse:
     return drawers.answer(request, WITHDRAW)
 
 
 @get_or_post
 @page("add_partner")
-def add_partner(request: HttpRequest) -> HttpResponse:
+def add_partner(request: OperatorRequest) -> HttpResponse:
     """R1–R6: name and email; everything else is given."""
     form = forms.AddPartner(request.POST or None)
     if request.method != "POST":
@@ -140,7 +140,7 @@ def add_partner(request: HttpRequest) -> HttpResponse:
         return show_add_partner(request, form, status=422)
     data = form.cleaned_data
     try:
-        added = Onboarding.add_partner(**data, by=request.user, at=clock.now())
+        added = Onboarding.objects.add_partner(**data, by=request.user, at=clock.now())
     except Refused as refused:
         return show_add_partner(request, form, refusal=str(refused), status=422)
     sentence = _("{name} was added; the activation link is on its way to {email}.")
@@ -148,7 +148,7 @@ def add_partner(request: HttpRequest) -> HttpResponse:
 
 
 def show_add_partner(
-    request: HttpRequest, form: forms.AddPartner, *, refusal: str = "", status: int = 200
+    request: OperatorRequest, form: forms.AddPartner, *, refusal: str = "", status: int = 200
 ) -> HttpResponse:
     products = list(Product.for_a_partner())
     context = {
@@ -157,24 +157,29 @@ def show_add_partner(
         "form": form,
         "skus": [product.name for product in products if product.kind == Product.Kind.SKU],
         "add_ons": [product.name for product in products if product.kind == Product.Kind.ADDON],
-        "consequences": [
-            {"icon": "mail", "text": _("The Partner gets an email with an activation link that works {days} days.").format(days=settings.ACTIVATION_LINK_DAYS)},
-            {"icon": "clock", "text": _("Its 14-day trial starts when Microsoft 365 is connected and the import is complete.")},
-            {"icon": "receipt", "text": _("Nothing is billed during the trial.")},
-        ],
+        "consequences": [{"icon": icon, "text": text} for icon, text in of_adding()],
         "refusal": refusal,
         "refused": bool(refusal),
         "similar": similar(request, form),
-    }  # fmt: skip
+    }
     return render(request, "organizations/add_partner.html", context, status=status)
 
 
-def similar(request: HttpRequest, form: forms.AddPartner) -> str:
+def of_adding() -> list[Consequence]:
+    mail = _("The Partner gets an email with an activation link that works {days} days.")
+    return [
+        ("mail", mail.format(days=settings.ACTIVATION_LINK_DAYS)),
+        ("clock", _("Its 14-day trial starts when Microsoft 365 is connected and the import is complete.")),
+        ("receipt", _("Nothing is billed during the trial.")),
+    ]
+
+
+def similar(request: OperatorRequest, form: forms.AddPartner) -> str:
     """R6: a hint when a Partner with this name exists already."""
     name = form.cleaned_data.get("name", "") if form.is_bound and hasattr(form, "cleaned_data") else ""
     if not name:
         return ""
-    twin = Organization.objects.like(name).filter(parent=request.user.organization).first()
+    twin = Organization.objects.like(name).filter(parent=request.user.acts_for).first()
     return (
         _("You have a Partner with this name: {name}, {email}.").format(name=twin.name, email=twin.notification_email)
         if twin
@@ -182,7 +187,7 @@ def similar(request: HttpRequest, form: forms.AddPartner) -> str:
     )
 
 
-def one_visible(request: HttpRequest, action: str) -> tuple[Organization, str]:
+def one_visible(request: OperatorRequest, action: str) -> tuple[Organization, str]:
     """The one row that the request names (else 404), and why this operator may not do this ("" when it may)."""
     organization = drawers.visible_rows(request)[0]
     return organization, access.refusal(request.user, action, organization)
@@ -190,7 +195,7 @@ def one_visible(request: HttpRequest, action: str) -> tuple[Organization, str]:
 
 @require_POST
 @row_action("copy_activation_link")
-def copy_activation_link(request: HttpRequest) -> HttpResponse:
+def copy_activation_link(request: OperatorRequest) -> HttpResponse:
     """R12: the link as JSON for the button, or a page with it. A POST, since it may renew the link and is logged."""
     organization, forbidden = one_visible(request, "copy_activation_link")
     if forbidden:
@@ -210,7 +215,7 @@ def copy_activation_link(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @row_action("try_again")
-def try_again(request: HttpRequest) -> HttpResponse:
+def try_again(request: OperatorRequest) -> HttpResponse:
     """R7: after a Pre-import error, by the owner's Admin."""
     organization, forbidden = one_visible(request, "try_again")
     if forbidden:

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from onboarding import links
 from partnerapp import dates
 from partnerapp.mail import absolute
 from partnerapp.models import Message
@@ -11,16 +12,16 @@ from subscriptions.calendars import trial_end
 
 
 def activation_link(message: Message) -> dict:
-    """The welcome mail. The link is rebuilt when it is sent, so it is the live one."""
+    """The welcome mail, with the link of its own time: one that was replaced meanwhile is dead."""
     organization = message.organization
     onboarding = organization.onboarding
     return {
-        "owner": organization.parent,
+        "owner": organization.owner,
         "expires": dates.moment(onboarding.link_expires_at),
         "included": [holding.product.name for holding in organization.subscription.holdings.select_related("product")],
-        "button": {"label": _("Start the trial"), "url": onboarding.link()},
+        "button": {"label": _("Start the trial"), "url": links.url(onboarding.pk, message.context["link_version"])},
         "why": _("You get this because {owner} named this address as the notification email of {name}.").format(
-            owner=organization.parent.name, name=organization.name
+            owner=organization.owner.name, name=organization.name
         ),
     }
 
@@ -30,7 +31,7 @@ def stopped(message: Message) -> dict:
     organization = message.organization
     return {
         "problem": organization.onboarding.problem,
-        "owner": organization.parent,
+        "owner": organization.owner,
         "button": {"label": _("Open Pending Partners"), "url": absolute(reverse("pending_partners"))},
         "why": looks_after(organization.name),
     }
@@ -42,8 +43,8 @@ def import_completed(message: Message) -> dict:
     ends = subscription.ends_at
     return {
         "subscription": subscription,
-        "owner": organization.parent,
-        "ends": dates.moment(ends) if ends else "",
+        "owner": organization.owner,
+        "ends": dates.moment(ends),
         "button": {"label": _("Open Partner App"), "url": settings.BASE_URL + "/"},
         "attachments": [trial_end(message, ends)] if ends else [],
         "why": looks_after(organization.name),

@@ -2,32 +2,25 @@
 
 from dataclasses import dataclass
 
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from partnerapp.actions import Words
 from partnerapp.microsoft365 import errors
 
 
 @dataclass(frozen=True)
 class Problem:
-    """`cause`: what happened and why; `remedy`: what to do. `shown` replaces the cause for the tenant's own people."""
+    """`cause`: what happened and why; `remedy`: what to do."""
 
-    cause: str
-    remedy: str
-    shown: str = ""
+    cause: Words
+    remedy: Words
 
 
-REFERENCE = gettext_lazy("Contact the Vendor's staff and name the reference {detail}.")
 OWN = {
-    "tenant_taken": Problem(
+    # One sentence for both reasons of R13: which of them it is may concern another tree.
+    "tenant_refused": Problem(
         gettext_lazy("This Microsoft 365 tenant cannot be connected here."),
-        REFERENCE,
-        gettext_lazy("Your Microsoft 365 tenant is connected to another organization in this portal already."),
-    ),
-    "trial_repeated": Problem(
-        gettext_lazy("This Microsoft 365 tenant cannot start a trial here."),
-        REFERENCE,
-        gettext_lazy("Your Microsoft 365 tenant had a trial already; each tenant gets one."),
+        gettext_lazy("Contact the Vendor's staff and name the reference {detail}."),
     ),
     "consent_not_visible": Problem(
         gettext_lazy(
@@ -35,6 +28,12 @@ OWN = {
         ),
         gettext_lazy("Ask a Global Administrator of the tenant to accept the permissions, then press Try again."),
     ),
+}
+TENANT_WORDS = {  # R13, for the person who proved to belong to the tenant
+    "tenant_taken": gettext_lazy(
+        "Your Microsoft 365 tenant is connected to another organization in this portal already."
+    ),
+    "trial_repeated": gettext_lazy("Your Microsoft 365 tenant had a trial already; each tenant gets one."),
 }
 MICROSOFT = {
     error.code: error
@@ -47,11 +46,7 @@ def explain(code: str, detail: str) -> Problem:
     """The problem behind a stored error code and its detail (a permission's name, a reference)."""
     if code in OWN:
         own = OWN[code]
-        return Problem(str(own.cause), str(own.remedy).format(detail=detail), str(own.shown or own.cause))
+        return Problem(str(own.cause), str(own.remedy).format(detail=detail))
     error = MICROSOFT.get(code, errors.Microsoft365Error)
     told = error(detail) if code in MICROSOFT else errors.Microsoft365Error(detail)
-    return Problem(str(told.cause), str(told.remedy), str(told.cause))
-
-
-def unknown_link() -> str:
-    return _("This activation link is not valid. Check that you copied all of it, or ask the sender for a new one.")
+    return Problem(str(told.cause), str(told.remedy))

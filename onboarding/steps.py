@@ -5,7 +5,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 
 from onboarding.models import Onboarding
-from onboarding.models.onboarding import Status
+from onboarding.models.status import Status
 from partnerapp import dates
 
 STEPS = [Status.LINK_SENT, Status.STARTED, Status.CONSENTED, Status.CONFIGURED, Status.IMPORTING, Status.COMPLETED]
@@ -47,6 +47,14 @@ def journey(onboarding: Onboarding) -> list[dict[str, str]]:
     if onboarding.error_code:
         rows[min(last + 1, len(rows) - 1)].update(state="error", detail=Status.FAILED.words)
     return rows
+
+
+def progress(onboarding: Onboarding) -> dict | None:
+    """How many of the tenant's users the running import has read; None when nothing is counted."""
+    run = onboarding.running_import()
+    if run is None or not run.total:
+        return None
+    return {"label": _("Users"), "done": min(run.done, run.total), "total": run.total}
 
 
 def waiting(onboarding: Onboarding, at: datetime) -> dict[str, str]:

@@ -1,5 +1,7 @@
 """The activation page: from the link to the completed import. GET and HEAD change nothing (R8)."""
 
+from contextlib import suppress
+
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -8,14 +10,16 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from onboarding import links, visitor
-from onboarding.models import Onboarding
-from onboarding.steps import journey
+from onboarding.models import Onboarding, tenancy
+from onboarding.problems import TENANT_WORDS
+from onboarding.steps import journey, progress
 from partnerapp import clock, flows
-from partnerapp.access import public
+from partnerapp.access import HtmxRequest, public
 from partnerapp.actions import Refused
+from partnerapp.limits import limited
 from partnerapp.microsoft365.errors import Microsoft365Error, SigninFailed
 from partnerapp.microsoft365.signin import Identity
-from partnerapp.models import Event, SigninFlow
+from partnerapp.models import Event, Organization, SigninFlow
 
 
 def find(token: str) -> tuple[Onboarding, int]:
@@ -31,12 +35,14 @@ def find(token: str) -> tuple[Onboarding, int]:
 
 
 @public
+@limited
 @require_http_methods(["GET", "HEAD", "POST"])
-def activate(request: HttpRequest, token: str) -> HttpResponse:
+def activate(request: HtmxRequest, token: str) -> HttpResponse:
     """The page of an activation link; a press of its button (POST) leads to Microsoft's sign-in."""
     onboarding, version = find(token)
     person = visitor.person_of(request, onboarding)
-    if not (person and onboarding.connected) and (kind := dead(onboarding, version)):
+    kind = dead(onboarding, version)
+    if kind and not (kind == "used" and person and request.method != "POST"):  # who connected it watches the import
         return stop(request, onboarding, kind)
     if request.method == "POST":
         return connect(request, onboarding, token)
@@ -49,15 +55,15 @@ def dead(onboarding: Onboarding, version: int) -> str:
     """Why this link does not work any more, as the page's kind, or ""."""
     if onboarding.subscription.withdrawn_at:
         return "withdrawn"
-    if onboarding.connected:
-        return "used"
     if version != onboarding.link_version:
         return "replaced"
+    if onboarding.connected:
+        return "" if onboarding.recovering else "used"
     return "" if onboarding.link_live(clock.now()) else "expired"
 
 
 def stop(request: HttpRequest, onboarding: Onboarding, kind: str, *, status: int = 410, **more: str) -> HttpResponse:
-    context = {"kind": kind, "inviter": onboarding.organization.parent.name, **more}
+    context = {"kind": kind, "inviter": onboarding.organization.owner.name, **more}
     return render(request, "onboarding/stopped.html", context, status=status)
 
 
@@ -76,17 +82,10 @@ def page(onboarding: Onboarding, token: str, person: Identity | None) -> dict:
     """The context of the activation page, for a person who signed in here or for anybody with the link."""
     organization = onboarding.organization
     here = reverse("activate", args=[token])
-    problem = onboarding.problem if person else None
-    again = reverse("activation_again", args=[token]) if problem else ""
-    error = (
-        {"cause": problem.shown, "remedy": problem.remedy, "code": onboarding.error_code, "retry_url": again}
-        if problem
-        else None
-    )
     return {
         "activation": {
             "organization": organization.name,
-            "inviter": organization.parent.name,
+            "inviter": organization.owner.name,
             "product_name": settings.PRODUCT_NAME,
             "expires_at": onboarding.link_expires_at,
             "included": [h.product.name for h in onboarding.subscription.holdings.select_related("product")],
@@ -101,9 +100,23 @@ def page(onboarding: Onboarding, token: str, person: Identity | None) -> dict:
         else None,
         "reads": reads(),
         "progress": {"url": here, **(progress(onboarding) or {})},
-        "error": error,
+        "error": error(onboarding, token) if person else None,
         "done": done(onboarding),
     }
+
+
+def error(onboarding: Onboarding, token: str) -> dict | None:
+    """The Pre-import error, for the tenant's own people: they may read why their tenant is refused (R13)."""
+    problem = onboarding.problem
+    if problem is None:
+        return None
+    cause = (
+        TENANT_WORDS.get(tenancy.refusal(onboarding, onboarding.tid), problem.cause)
+        if onboarding.tid
+        else problem.cause
+    )
+    again = reverse("activation_again", args=[token])
+    return {"cause": cause, "remedy": problem.remedy, "code": onboarding.error_code, "retry_url": again}
 
 
 def stage(onboarding: Onboarding, person: Identity | None) -> str:
@@ -111,28 +124,23 @@ def stage(onboarding: Onboarding, person: Identity | None) -> str:
         return "done"
     if person is None:
         return "connect"
-    if onboarding.error_code:
-        return "error" if onboarding.connected else "consent"
     return "running" if onboarding.waits_for_us else "consent"
 
 
-def progress(onboarding: Onboarding) -> dict | None:
-    run = onboarding.running_import()
-    return {"label": _("Users"), "done": min(run.done, run.total), "total": run.total} if run and run.total else None
-
-
 def done(onboarding: Onboarding) -> dict | None:
+    """What there is to say when the import is complete: until when the trial runs, if it still does."""
     subscription = onboarding.subscription
     if subscription.imported_at is None:
         return None
-    after = ""
-    if subscription.ends_at and not subscription.converted_at:
-        after = _(
-            "Your {product} trial then upgrades to Production, unless {owner} decides otherwise. You will be told before."
-        )
-        after = after.format(product=settings.PRODUCT_NAME, owner=onboarding.organization.parent.name)
-    signs_in = onboarding.organization.kind == "partner"
-    return {"ends_at": subscription.ends_at, "after": after, "url": reverse("signin") if signs_in else ""}
+    runs = subscription.under_trial(clock.now())
+    after = _(
+        "Your {product} trial then upgrades to Production, unless {owner} decides otherwise. You will be told before."
+    )
+    if subscription.blocked_at:
+        after = _("Your {product} trial ends then; {owner} has blocked the automatic upgrade.")
+    after = after.format(product=settings.PRODUCT_NAME, owner=onboarding.organization.owner.name)
+    url = reverse("signin") if onboarding.organization.kind == Organization.Kind.PARTNER else ""
+    return {"ends_at": subscription.ends_at if runs else None, "after": after if runs else "", "url": url}
 
 
 def reads() -> list[dict[str, str]]:
@@ -149,6 +157,7 @@ def reads() -> list[dict[str, str]]:
 
 
 @public
+@limited
 @require_POST
 def ask_consent(request: HttpRequest, token: str) -> HttpResponse:
     """To Microsoft's consent page of the tenant of the person who signed in here."""
@@ -165,16 +174,15 @@ def ask_consent(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @public
+@limited
 @require_POST
 def again(request: HttpRequest, token: str) -> HttpResponse:
     """Try again after a Pre-import error, by a person of the tenant."""
     onboarding, _version = find(token)
     person = visitor.person_of(request, onboarding)
     if person:
-        try:
+        with suppress(Refused):  # somebody else pressed it a moment ago; the page shows what goes on
             onboarding.try_again(by=person.name, at=clock.now(), wall=clock.wall())
-        except Refused:
-            pass  # somebody else pressed it a moment ago; the page shows what goes on
     return HttpResponseRedirect(reverse("activate", args=[token]), status=303)
 
 
@@ -195,7 +203,7 @@ def signed_in(request: HttpRequest, flow: SigninFlow, person: Identity) -> HttpR
 
 
 def ask_the_sender(onboarding: Onboarding) -> str:
-    return _("Ask {owner} for help.").format(owner=onboarding.organization.parent.name)
+    return _("Ask {owner} for help.").format(owner=onboarding.organization.owner.name)
 
 
 def stopped(request: HttpRequest, token: str, message: str) -> HttpResponse:
@@ -217,10 +225,8 @@ def consent_returned(request: HttpRequest, flow: SigninFlow) -> HttpResponse:
     if request.GET.get("tenant", "").lower() != str(flow.tid):
         Event.record(onboarding.organization, "consent_of_another_tenant", at=clock.now(), by=person.name)
         return stop(request, onboarding, "wrong_tenant", status=409)
-    try:
+    with suppress(Refused):  # proved, reset or withdrawn meanwhile: the page shows how far it is
         onboarding.consent_returned(person, version=version, at=clock.now(), wall=clock.wall())
-    except Refused:
-        pass  # proved, reset or withdrawn meanwhile: the page shows how far it is
     return back
 
 

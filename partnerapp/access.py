@@ -5,17 +5,35 @@ A rule about a row (may this trial be extended *now*?) is another question: that
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
 
 from partnerapp.models import Operator, Organization
 
+
+class HtmxRequest(HttpRequest):
+    """A request as our middleware leaves it."""
+
+    htmx: HtmxDetails
+
+
+class OperatorRequest(HtmxRequest):
+    """The request of a view behind `page` or `row_action`: an operator has signed in."""
+
+    user: Operator
+
+
 DISTRIBUTOR, PARTNER, CUSTOMER = Organization.Kind.DISTRIBUTOR, Organization.Kind.PARTNER, Organization.Kind.CUSTOMER
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 ADMIN = frozenset({Operator.Role.ADMIN})
 EVERYBODY = frozenset(Operator.Role)
 
@@ -47,14 +65,14 @@ def visible_to(operator: Operator) -> QuerySet[Organization]:
 
 def refusal(operator: Operator, action: str, organization: Organization | None = None) -> str:
     """Why this operator may not do this (to this visible organization): a whole sentence, or "" when it may."""
-    roles = MAY[action].get(operator.organization.kind, frozenset())
+    roles = MAY[action].get(operator.acts_for.kind, frozenset())
     if not roles:
-        return _("This page is not for {kind} accounts.").format(kind=operator.organization.get_kind_display())
+        return _("This page is not for {kind} accounts.").format(kind=operator.acts_for.get_kind_display())
     if organization is not None and organization.parent_id != operator.organization_id:
         return not_owner(organization)
     if operator.role not in roles:
         return _("Your role is {role}. Ask an Admin of {organization} to do this.").format(
-            role=operator.get_role_display(), organization=operator.organization.name
+            role=operator.get_role_display(), organization=operator.acts_for.name
         )
     return ""
 
@@ -71,7 +89,7 @@ def may(operator: Operator, action: str, organization: Organization | None = Non
     return not refusal(operator, action, organization)
 
 
-def public(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def public(view: View) -> View:
     """Label a view that needs no operator."""
     view.access = "public"  # type: ignore[attr-defined]
     return view
@@ -80,7 +98,7 @@ def public(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 def page(action: str) -> Callable:
     """Label a page: sign-in first, then this right of the operator's kind and role, or 403 with the sentence."""
 
-    def refuse(request: HttpRequest) -> HttpResponse | None:
+    def refuse(request: OperatorRequest) -> HttpResponse | None:
         sentence = refusal(request.user, action)
         return forbid(request, sentence) if sentence else None
 
@@ -94,10 +112,10 @@ def row_action(action: str) -> Callable:
     return labelled(action, lambda request: None)
 
 
-def labelled(action: str, refuse: Callable[[HttpRequest], HttpResponse | None]) -> Callable:
+def labelled(action: str, refuse: Callable[[OperatorRequest], HttpResponse | None]) -> Callable:
     def decorate(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: OperatorRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if not request.user.is_authenticated or request.user.organization_id is None:
                 return sign_in_first(request)
             return refuse(request) or view(request, *args, **kwargs)
@@ -108,16 +126,20 @@ def labelled(action: str, refuse: Callable[[HttpRequest], HttpResponse | None]) 
     return decorate
 
 
-def sign_in_first(request: HttpRequest) -> HttpResponse:
-    """To sign-in and back to this page (under htmx: to the page it was part of)."""
-    from django_htmx.http import HttpResponseClientRedirect
+def own_path(url: str) -> str:
+    """`url`, if it is a path of this portal, else the start page."""
+    fine = url.startswith("/") and url_has_allowed_host_and_scheme(url, None)
+    return url if fine and url.isprintable() else "/"
 
-    if getattr(request, "htmx", None):
+
+def sign_in_first(request: HtmxRequest) -> HttpResponse:
+    """To sign-in and back to this page (under htmx: to the page it was part of)."""
+    if request.htmx:
         return HttpResponseClientRedirect(redirect_to_login(current_page(request)).url)
     return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
 
 
-def current_page(request: HttpRequest) -> str:
+def current_page(request: HtmxRequest) -> str:
     """The path of the portal's page that htmx asked from; "/" when the header names no such page."""
     try:
         return request.htmx.current_url_abs_path or "/"

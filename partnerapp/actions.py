@@ -2,9 +2,17 @@
 
 from dataclasses import dataclass
 
+from django.utils.functional import Promise
+
+Words = str | Promise  # a sentence, perhaps one that is translated only when it is shown
+
 
 class Refused(Exception):
     """A rule or a missing right refuses what was asked. The message is a whole sentence for the person who asked."""
+
+
+class NotADemo(Exception):
+    """Something that only a demo may do was asked of real data."""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ app.add_defaults(
             "import": every(5, "onboarding.tasks.import_tenants"),
             "tidy": every(3600, "partnerapp.tasks.tidy"),
         },
+        # The sweep has a queue and a worker of its own: no slow mail server or import can hold it up.
+        "task_routes": {"subscriptions.tasks.sweep": {"queue": "lifecycle"}},
         "timezone": "UTC",
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
 
+LAST = datetime(9000, 1, 1, tzinfo=UTC)  # some centuries before Python's calendar ends
+
 
 def wall() -> datetime:
     """The machine's time (UTC)."""
@@ -28,12 +30,19 @@ def offset() -> timedelta:
     return row.offset if row else timedelta()
 
 
-def move_to(at: datetime) -> None:
-    """Set the test clock. Raises ValueError without a test clock, or when `at` lies in its past."""
-    from partnerapp.models import ClockOffset
-
+def require_test_clock() -> None:
+    """Raises ValueError in production, where nobody may move time or empty the database."""
     if not settings.TEST_CLOCK:
         raise ValueError("There is no test clock here: it exists only with TEST_CLOCK=1.")
+
+
+def move_to(at: datetime) -> None:
+    """Set the test clock. Raises ValueError without a test clock, or when `at` lies in its past or too far ahead."""
+    from partnerapp.models import ClockOffset
+
+    require_test_clock()
+    if at >= LAST:
+        raise ValueError(f"The test clock goes no further than the year {LAST.year}.")
     if at < now():
         raise ValueError(f"The test clock stands at {now():%Y-%m-%dT%H:%M:%SZ} and only moves forward.")
     ClockOffset.objects.update_or_create(id=1, defaults={"offset": at - wall()})

@@ -7,8 +7,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 
-def moment(at: datetime) -> str:
-    """`1 Dec 2026, 14:03 CET`."""
+def moment(at: datetime | None) -> str:
+    """`1 Dec 2026, 14:03 CET`; empty for an instant that has not come about."""
+    if at is None:
+        return ""
     local = timezone.localtime(at)
     return f"{local.day} {local:%b %Y, %H:%M %Z}"
 

@@ -13,15 +13,16 @@ from django.db import transaction
 from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import urlencode
 from django_htmx.http import trigger_client_event
 
 from partnerapp import access, clock
-from partnerapp.actions import Action, Refused
+from partnerapp.access import OperatorRequest
+from partnerapp.actions import Action, Refused, Words
 from partnerapp.models import Operator, Organization
 
 MOST = 1_000  # rows of one bulk action
-Consequence = tuple[str, str]  # icon, sentence
+Consequence = tuple[str, Words]  # icon, sentence
 
 
 @dataclass(frozen=True)
@@ -32,14 +33,14 @@ class Drawer:
     """
 
     name: str
-    label: str
+    label: Words
     rule: Callable[[Organization, datetime], Action]
     apply: Callable[[Organization, dict[str, Any], Operator, datetime], object]
     consequences: Callable[[Organization, datetime], list[Consequence]]
-    done: Callable[[list[Organization], dict[str, Any]], str]
+    done: Callable[[list[Organization], dict[str, Any]], Words]
     form: type[Form] = Form
     initial: Callable[[Organization, datetime], dict[str, Any]] = lambda organization, at: {}
-    extra: Callable[[list[Organization], datetime], dict[str, Any]] = lambda organizations, at: {}
+    details: Callable[[list[Organization], datetime], dict[str, Any]] = lambda organizations, at: {}
     icon: str = "edit"
     danger: bool = False
 
@@ -72,7 +73,7 @@ class Selection:
         }  # fmt: skip
 
 
-def answer(request: HttpRequest, drawer: Drawer) -> HttpResponse:
+def answer(request: OperatorRequest, drawer: Drawer) -> HttpResponse:
     """The view of one action (see the module)."""
     at = clock.now()
     rows = visible_rows(request)
@@ -87,7 +88,7 @@ def answer(request: HttpRequest, drawer: Drawer) -> HttpResponse:
     return show(request, drawer, selection, drawer.form(initial=initial), at)
 
 
-def visible_rows(request: HttpRequest) -> list[Organization]:
+def visible_rows(request: OperatorRequest) -> list[Organization]:
     """The organizations that the request names by `id`, in id order; 404 unless every one is visible."""
     ids = set((request.POST if request.method == "POST" and "id" in request.POST else request.GET).getlist("id"))
     if not 0 < len(ids) <= MOST or not all(pk.isascii() and pk.isdigit() and len(pk) < 19 for pk in ids):
@@ -103,7 +104,7 @@ def visible_rows(request: HttpRequest) -> list[Organization]:
     return rows
 
 
-def apply(request: HttpRequest, drawer: Drawer, selection: Selection, at: datetime) -> HttpResponse:
+def apply(request: OperatorRequest, drawer: Drawer, selection: Selection, at: datetime) -> HttpResponse:
     form = drawer.form(request.POST)
     if selection.refusal:
         return show(request, drawer, selection, form, at, refusal=selection.refusal)
@@ -119,7 +120,7 @@ def apply(request: HttpRequest, drawer: Drawer, selection: Selection, at: dateti
 
 
 def show(
-    request: HttpRequest,
+    request: OperatorRequest,
     drawer: Drawer,
     selection: Selection,
     form: Form,
@@ -137,27 +138,25 @@ def show(
         "consequences": [{"icon": icon, "text": text} for icon, text in dict.fromkeys(lines)],
         "refusal": refusal or selection.refusal,
         "refused": bool(refusal),
-        **drawer.extra(selection.qualified or selection.rows, at),
+        **drawer.details(selection.qualified or selection.rows, at),
     }
     return render(request, f"organizations/{drawer.name}.html", context, status=422 if refusal else status)
 
 
-def own_url(request: HttpRequest, rows: list[Organization]) -> str:
+def own_url(request: OperatorRequest, rows: list[Organization]) -> str:
     return f"{request.path}?{urlencode({'id': [row.pk for row in rows]}, doseq=True)}"
 
 
 def safe_next(request: HttpRequest) -> str:
     """Where to go afterwards without htmx: `next`, if it is a path of this portal."""
-    target = request.POST.get("next") or request.GET.get("next") or "/"
-    fine = target.startswith("/") and url_has_allowed_host_and_scheme(target, None)
-    return target if fine else "/"
+    return access.own_path(request.POST.get("next") or request.GET.get("next") or "/")
 
 
-def changed(request: HttpRequest, sentence: str, rows: list[Organization]) -> HttpResponse:
+def changed(request: OperatorRequest, sentence: Words, rows: list[Organization]) -> HttpResponse:
     """Success: htmx closes the drawer, every region that shows organizations reloads itself; else back to the page."""
     if not request.htmx:
-        messages.success(request, sentence)
+        messages.success(request, str(sentence))
         return HttpResponseRedirect(safe_next(request), status=303)
     response = HttpResponse(status=204)
     trigger_client_event(response, "organizations-changed", {"ids": [row.pk for row in rows]})
-    return trigger_client_event(response, "toast", {"text": sentence, "level": "success"})
+    return trigger_client_event(response, "toast", {"text": str(sentence), "level": "success"})

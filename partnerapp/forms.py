@@ -1,6 +1,7 @@
 """Form fields for words that people type: nothing invisible gets through."""
 
 import unicodedata
+from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -18,28 +19,38 @@ def no_hidden_characters(text: str) -> None:
 class VisibleText(forms.CharField):
     """One line: surrounding and repeated spaces removed, control, format and bidi characters refused."""
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.validators.append(no_hidden_characters)
 
     def to_python(self, value: object) -> str:
-        return " ".join(part for part in super().to_python(value).split(" ") if part)
+        return " ".join(part for part in str(super().to_python(value)).split(" ") if part)
 
 
 class Email(forms.EmailField):
-    """An address as a mail server takes it; hidden characters refused."""
+    """An address as a mail server takes it: hidden characters refused, an international domain in its ASCII form."""
 
-    def __init__(self, **kwargs) -> None:
-        super().__init__(**kwargs)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=254, **kwargs)
         self.validators.append(no_hidden_characters)
+
+    def clean(self, value: Any) -> str:
+        local, at, domain = super().clean(value).rpartition("@")
+        try:
+            return f"{local}{at}{domain.encode('idna').decode()}" if local.isascii() and at else self.refuse()
+        except UnicodeError:
+            return self.refuse()
+
+    def refuse(self) -> str:
+        raise ValidationError(_("Mail servers do not deliver to this address. Please use another one."), code="invalid")
 
 
 class Reason(forms.CharField):
     """An optional reason, some lines long, kept with the event."""
 
-    def __init__(self, **kwargs) -> None:
+    def __init__(self, **kwargs: Any) -> None:
         area = forms.Textarea(attrs={"rows": 3})
-        super().__init__(label=_("Reason (optional)"), required=False, max_length=500, widget=area, **kwargs)
+        super().__init__(label=_("Reason"), required=False, max_length=500, widget=area, **kwargs)
 
     def validate(self, value: str) -> None:
         super().validate(value)

@@ -3,6 +3,7 @@
 A mail goes to one recipient, with a Message-ID made from the message's id, so that the rare second copy is recognizable.
 """
 
+import contextlib
 import logging
 import smtplib
 from collections.abc import Callable
@@ -15,10 +16,13 @@ from time import monotonic
 from urllib.parse import urljoin, urlsplit
 
 import css_inline
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
-from django.core.mail import get_connection
+from django.core.mail.backends.smtp import EmailBackend
+from django.core.mail.message import sanitize_address
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 
@@ -27,7 +31,8 @@ from partnerapp.models import Job, Message
 
 logger = logging.getLogger(__name__)
 BATCH = 50
-LEASE = timedelta(minutes=5)  # longer than a batch of timeouts; then another sender takes the message up
+PASS = 120  # seconds after which a pass takes up no more; the next tick goes on
+LEASE = timedelta(minutes=5)  # longer than one mail with all its timeouts; then another sender takes the message up
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=6)
 AMBIGUOUS_TRIES = 3  # the first one and at most two more
 inliner = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True)
@@ -64,7 +69,7 @@ def compose(message: Message) -> EmailMessage:
 def assemble(message: Message, name: str, context: dict) -> EmailMessage:
     email = EmailMessage()
     email["Subject"] = " ".join(render_to_string(f"{name}.subject.txt", context, using="text").split())
-    email["From"], email["To"] = settings.EMAIL_FROM, message.recipient
+    email["From"], email["To"] = settings.EMAIL_FROM, sanitize_address(message.recipient, "utf-8")
     email["Message-ID"] = f"<{message.pk}@{urlsplit(settings.BASE_URL).hostname}>"
     email["Date"] = format_datetime(clock.now())
     email["Auto-Submitted"] = "auto-generated"
@@ -99,7 +104,7 @@ class Counts:
 def deliver() -> dict[str, int]:
     """One pass of the outbox: everything that is ready now. Returns the counts and `ms`."""
     counts = Counts()
-    while batch := claim(clock.wall()):
+    while monotonic() - counts.started < PASS and (batch := claim(clock.wall())):
         send_batch(batch, counts)
     waiting = Message.objects.filter(state=Message.State.QUEUED, ready_at__lte=clock.wall()).order_by("ready_at")
     oldest = waiting.values_list("ready_at", flat=True).first()
@@ -122,7 +127,7 @@ def claim(wall: datetime) -> list[Message]:
 def send_batch(batch: list[Message], counts: Counts) -> None:
     """Send leased messages over one connection; a bad one never stops the others."""
     line = Line()
-    for message in batch:
+    for message in filter(still_mine, batch):
         try:
             line.transmit(compose(message))
         except Ambiguous as error:
@@ -131,6 +136,9 @@ def send_batch(batch: list[Message], counts: Counts) -> None:
             again(message, error, counts, Message.State.REFUSED)
         except Deferred as error:
             again(message, error, counts)
+        except SoftTimeLimitExceeded:
+            line.close()
+            raise
         except Exception as error:  # a mail that cannot be composed is the mail's fault, not the outbox's
             logger.exception("message %s cannot be composed", message.pk)
             again(message, error, counts)
@@ -139,16 +147,23 @@ def send_batch(batch: list[Message], counts: Counts) -> None:
     line.close()
 
 
+def still_mine(message: Message) -> bool:
+    """Prolong the lease; False if it ran out and another sender took the message up, or if it became obsolete."""
+    mine = Message.objects.filter(pk=message.pk, state=Message.State.QUEUED, lease_until=message.lease_until)
+    return bool(mine.update(lease_until=clock.wall() + LEASE))
+
+
 def accepted(message: Message, counts: Counts) -> None:
     """The mail server took it. Also when a verb has made it obsolete meanwhile: it did go out."""
-    facts = {"state": Message.State.SENT, "accepted_at": clock.now(), "lease_until": None, "last_error": ""}
-    Message.objects.filter(pk=message.pk).update(**facts, attempts=F("attempts") + 1)
+    facts = {"state": Message.State.SENT, "lease_until": None, "last_error": ""}
+    first = Coalesce("accepted_at", Value(clock.now()))  # the rare second copy does not make the first one later
+    Message.objects.filter(pk=message.pk).update(**facts, accepted_at=first, attempts=F("attempts") + 1)
     counts.sent += 1
 
 
 def again(message: Message, error: Exception, counts: Counts, final: str | None = None) -> None:
     """Not accepted: try later (1 min … 6 h), or leave it in this final state."""
-    pause = min(FIRST_PAUSE * 2**message.attempts, LONGEST_PAUSE)
+    pause = min(FIRST_PAUSE * 2 ** min(message.attempts, 9), LONGEST_PAUSE)  # 2**attempts would overflow after a week
     facts = {"last_error": str(error)[:500], "lease_until": None, "ready_at": clock.wall() + pause}
     mine = Message.objects.filter(pk=message.pk, state=Message.State.QUEUED)
     mine.update(**facts, attempts=F("attempts") + 1, state=final or Message.State.QUEUED)
@@ -162,7 +177,8 @@ class Line:
     """
 
     def __init__(self) -> None:
-        self.backend = get_connection("django.core.mail.backends.smtp.EmailBackend")
+        self.backend = EmailBackend()
+        self.away = ""
 
     def transmit(self, email: EmailMessage) -> None:
         """Hand one mail to the server. Raises Deferred, RefusedByServer or Ambiguous."""
@@ -175,20 +191,25 @@ class Line:
             self.close()
             raise Deferred(f"The mail server broke off: {error}") from error
         try:
-            reply = smtp.data(email.as_bytes(policy=email.policy.clone(linesep="\r\n")))
+            reply: tuple[int, bytes | str] = smtp.data(email.as_bytes(policy=email.policy.clone(linesep="\r\n")))
         except smtplib.SMTPDataError as error:
-            reply = (error.smtp_code, error.smtp_error)  # refused at DATA already: nothing was sent
+            reply = error.smtp_code, error.smtp_error  # refused at DATA already: nothing was sent
         except (OSError, smtplib.SMTPException) as error:
             self.close()
             raise Ambiguous(f"The mail server fell silent after the mail was sent: {error}") from error
         judge(smtp, *reply)
 
     def open(self) -> smtplib.SMTP:
+        """The connection. A server that could not be reached is not waited for again, or a batch would take minutes."""
+        if self.away:
+            raise Deferred(self.away)
         try:
             self.backend.open()
         except (OSError, smtplib.SMTPException) as error:
             self.backend.connection = None
-            raise Deferred(f"The mail server cannot be reached: {error}") from error
+            self.away = f"The mail server cannot be reached: {error}"
+            raise Deferred(self.away) from error
+        assert self.backend.connection is not None
         return self.backend.connection
 
     def close(self) -> None:
@@ -203,5 +224,6 @@ def judge(smtp: smtplib.SMTP, code: int, answer: bytes | str) -> None:
     if 200 <= code < 300:
         return
     text = f"{code} {answer.decode(errors='replace') if isinstance(answer, bytes) else answer}"
-    smtp.rset()
+    with contextlib.suppress(OSError, smtplib.SMTPException):  # it may have hung up after a 421
+        smtp.rset()
     raise RefusedByServer(text) if code >= 500 else Deferred(text)

@@ -50,5 +50,6 @@ class RefusalMiddleware:
 
 
 def busy(error: OperationalError) -> bool:
-    """Postgres gave up waiting for a lock, or broke a deadlock."""
-    return isinstance(error.__cause__, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected)
+    """Postgres gave up waiting, for a lock or for a statement, or broke a deadlock."""
+    waited = psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled | psycopg.errors.DeadlockDetected
+    return isinstance(error.__cause__, waited)

@@ -66,7 +66,8 @@ def database(name: str) -> dict:
 
 # Who and where ------------------------------------------------------------------------------------------------------
 DEMO = flag("DEMO")
-DEMO_DIR = Path(required("DEMO_DIR", "the demo's data folder")) if DEMO else None
+if DEMO:
+    DEMO_DIR = Path(required("DEMO_DIR", "the demo's data folder"))
 TEST_CLOCK = flag("TEST_CLOCK")
 PRODUCT_NAME = os.environ.get("PRODUCT_NAME", "CoreView")
 SECRET_KEY = required("SECRET_KEY", "a long random string")
@@ -116,7 +117,6 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    "django.contrib.postgres",
     "django.forms",
     "django_htmx",
     "csp",
@@ -204,7 +204,7 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = USE_I18N = True
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
+STATIC_ROOT = None if DEMO else BASE_DIR / "staticfiles"  # the demo serves them from where they lie
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "staticfiles": {
@@ -242,6 +242,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "filters": {"links": {"()": "partnerapp.logs.HideLinks"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["links"]}},
     "root": {"handlers": ["console"], "level": "INFO"},
 }

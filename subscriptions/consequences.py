@@ -3,22 +3,24 @@
 from datetime import datetime
 
 from django.conf import settings
+from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from partnerapp import dates
+from partnerapp.drawers import Consequence
 from partnerapp.models import Organization
 from subscriptions.models import Subscription
 from subscriptions.terms import EXTENSION, NOTICE_LEAD, NOTICES
 
-Lines = list[tuple[str, str]]
+Lines = list[Consequence]
 
 
 def of_extension(organization: Organization, at: datetime) -> Lines:
     subscription: Subscription = organization.subscription
     assert subscription.ends_at is not None
     end = subscription.ends_at + EXTENSION
-    lines = [
+    lines: Lines = [
         ("calendar-plus", _("The trial of {name} ends on {end}.").format(name=organization.name, end=dates.moment(end)))
     ]
     if subscription.blocked_at:
@@ -31,19 +33,19 @@ def of_extension(organization: Organization, at: datetime) -> Lines:
 def mails_before(deadline: datetime, at: datetime) -> str:
     """Which notices are still to come before a deadline."""
     days = [str(number) for number, before in NOTICES.items() if deadline - before > at]
-    if not days:
-        return _("The Admins and the notification email are told by mail right away.")
-    return _("The Admins and the notification email are told by mail {days} days before.").format(days=", ".join(days))
+    words = _("The Admins and the notification email are told by mail {days} days before.")
+    return words.format(days=get_text_list(days, _("and")))
 
 
 def of_blocking(organization: Organization, at: datetime) -> Lines:
     """Both choices of Manage subscription upgrade, so that nothing has to be pressed to read them."""
     subscription: Subscription = organization.subscription
-    assert subscription.ends_at is not None and subscription.upgrade_at is not None
+    assert subscription.ends_at is not None
+    assert subscription.upgrade_at is not None
     keep = _("Upgrade automatically: {name} becomes Production on {when}, and billing to {owner} starts.").format(
-        name=organization.name, when=dates.moment(subscription.upgrade_at), owner=organization.parent.name
+        name=organization.name, when=dates.moment(subscription.upgrade_at), owner=organization.owner.name
     )
-    if subscription.upgrade_at - NOTICE_LEAD < at:
+    if subscription.upgrade_at - NOTICE_LEAD < at and not subscription.announced(subscription.upgrade_at):
         keep += " " + _("It may be some hours later: an Admin must have had the notice for 24 hours first.")
     over = at >= subscription.ends_at
     block = _("Block: the trial expires at once. Nothing is billed, and access ends.") if over else _(
@@ -67,7 +69,7 @@ def of_cancellation(organization: Organization, at: datetime) -> Lines:
 
 def of_conversion(organization: Organization, at: datetime) -> Lines:
     subscription: Subscription = organization.subscription
-    owner = organization.parent.name
+    owner = organization.owner.name
     lines = [
         (
             "circle-check",

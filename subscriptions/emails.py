@@ -17,9 +17,9 @@ def about(message: Message, **more: object) -> dict:
     subscription = organization.subscription
     return {
         "subscription": subscription,
-        "end": dates.moment(subscription.ends_at) if subscription.ends_at else "",
-        "upgrade": dates.moment(subscription.upgrade_at) if subscription.upgrade_at else "",
-        "owner": organization.parent,
+        "end": dates.moment(subscription.ends_at),
+        "upgrade": dates.moment(subscription.upgrade_at),
+        "owner": organization.owner,
         "when": dates.moment(message.about_at),
         "by": message.context.get("by", ""),
         "reason": message.context.get("reason", ""),
@@ -49,7 +49,8 @@ def upgrade_held(message: Message) -> dict:
 
 
 def trial_extended(message: Message) -> dict:
-    return about(message, attachments=[trial_end(message, message.organization.subscription.ends_at)])
+    end = message.organization.subscription.ends_at
+    return about(message, attachments=[trial_end(message, end)] if end else [])
 
 
 def trial_expired(message: Message) -> dict:

@@ -7,6 +7,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q
 
 from partnerapp.models import Event, Message
 from subscriptions.models import Period, Subscription
+from subscriptions.models.subscription import State
 from subscriptions.terms import NOTICE_LEAD, UPGRADE_GRACE, UPGRADE_NOTICES
 
 
@@ -56,14 +57,22 @@ def wrong_hints(at: datetime) -> Iterable[int]:
 def hints_hold(row: Subscription, at: datetime) -> bool:
     marks = row.boundaries(at)
     coming = next((mark for mark in marks if mark > at), None)
-    woken = row.wake_at is None if not marks else row.wake_at is not None or coming is None
+    woken = (row.wake_at is not None) == bool(marks)
     in_time = row.wake_at is None or coming is None or row.wake_at <= coming
     stored, was = row.sort_at, row.wake_at
     row.set_hints(at)
     sorted_right, row.wake_at = row.sort_at == stored, was
-    return (
-        woken and in_time and (sorted_right or (row.expired_at is None and row.state(at) == Subscription.State.EXPIRED))
-    )
+    return woken and in_time and (sorted_right or (row.expired_at is None and row.state(at) == State.EXPIRED))
+
+
+def withdrawn_and_alive(at: datetime) -> Iterable[int]:
+    alive = Q(converted_at__isnull=False) | Q(imported_at__isnull=False)
+    return Subscription.objects.filter(alive, withdrawn_at__isnull=False).values_list("pk", flat=True)
+
+
+def production_without_its_tenant(at: datetime) -> Iterable[int]:
+    released = Q(organization__tid=None) | Q(organization__tid_released_at__isnull=False)
+    return Subscription.objects.filter(released, converted_at__isnull=False).values_list("pk", flat=True)
 
 
 INVARIANTS: dict[str, Callable[[datetime], Iterable[int]]] = {
@@ -72,5 +81,7 @@ INVARIANTS: dict[str, Callable[[datetime], Iterable[int]]] = {
     "a period that does not start with its conversion": period_elsewhere,
     "converted automatically against R20": unannounced,
     "converted more than once": converted_twice,
+    "withdrawn, and yet imported or converted": withdrawn_and_alive,
+    "in production without a claim on its Microsoft 365 tenant": production_without_its_tenant,
     "hints that differ from their recomputation": wrong_hints,
 }

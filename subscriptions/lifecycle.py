@@ -9,8 +9,9 @@ import logging
 from collections.abc import Iterator
 from datetime import datetime
 from time import monotonic
+from typing import Any
 
-from django.db import Error, connection, transaction
+from django.db import DataError, Error, IntegrityError, connection, transaction
 from django.db.models import Case, CharField, QuerySet, Value, When
 
 from partnerapp.models import Job
@@ -71,11 +72,19 @@ OVER = "wake_at = NULL, sort_at = '9999-12-31 00:00:00+00'"
 ANNOUNCE = f"""
     WITH due AS ({{due}}),
     woken AS (UPDATE subscription s SET wake_at = due.next_boundary FROM due WHERE s.organization_id = due.organization_id),
+    overtaken AS (
+      UPDATE message m SET state = 'obsolete' FROM due, unnest(%(days)s) days
+      WHERE m.organization_id = due.organization_id AND m.about_at = due.deadline AND m.state = 'queued'
+        AND days > due.notice AND m.kind = due.family || days),
     missing AS (
       SELECT due.* FROM due WHERE NOT EXISTS (
         SELECT FROM message m, unnest(%(days)s) days
         WHERE m.organization_id = due.organization_id AND m.about_at = due.deadline AND m.state <> 'obsolete'
-          AND days <= due.notice AND m.kind = due.family || days)),
+          AND days <= due.notice AND m.kind = due.family || days)
+      OR EXISTS (
+        SELECT FROM message m
+        WHERE m.organization_id = due.organization_id AND m.about_at = due.deadline AND m.state = 'obsolete'
+          AND m.kind = due.family || due.notice)),
     mailed AS ({mails("missing", "due.family || due.notice", "due.deadline")} RETURNING organization_id)
     SELECT count(DISTINCT organization_id) FROM mailed
 """  # noqa: S608
@@ -91,8 +100,8 @@ POSTPONE = transition(
     "upgrade_held",
     "held_at = COALESCE(s.held_at, %(now)s), hold_reason = due.reason, "
     "upgrade_at = %(retry)s, sort_at = %(retry)s, wake_at = %(retry_notice)s",
-    "'upgrade_at', upgrade_at",
-    "'upgrade_at', %(retry)s, 'hold_reason', reason",
+    "'upgrade_at', upgrade_at, 'held_at', held_at, 'hold_reason', hold_reason",
+    "'upgrade_at', %(retry)s, 'held_at', COALESCE(held_at, %(now)s), 'hold_reason', reason",
     mails("due", "'subscriptions.upgrade_held'", "%(now)s"),
     mails("due", "'subscriptions.upgrade_notice_1'", "%(retry)s"),
 )
@@ -108,37 +117,45 @@ EXPIRE = transition(
 def sweep(at: datetime, wall: datetime) -> dict[str, int]:
     """Do what is due at `at` (UTC): announce, convert or hold, expire. Returns how many of each, and `ms`.
 
-    Raises the last database error after the other slices went on: a broken row stops nobody else.
+    Raises the last database error after everything else is done: a broken row stops nobody else.
     """
     started = monotonic()
     rows = Subscription.objects
-    counts = {
-        "notices": run(rows.notice_due(at).with_next_boundary(at).annotate(family=FAMILY), ANNOUNCE, at),
-        "converted": run(rows.convertible(at), CONVERT, at),
-        "held": run(rows.to_hold(at), POSTPONE, at),
-        "expired": run(rows.to_expire(at), EXPIRE, at),
+    work = {
+        "notices": (rows.notice_due(at).with_next_boundary(at).annotate(family=FAMILY), ANNOUNCE),
+        "converted": (rows.convertible(at), CONVERT),
+        "held": (rows.to_hold(at), POSTPONE),
+        "expired": (rows.to_expire(at), EXPIRE),
     }
+    failures: list[Error] = []
+    counts = {name: run(due, statement, at, failures) for name, (due, statement) in work.items()}
+    if failures:
+        raise failures[-1]
     Job.finished("sweep", wall=wall, counts=counts, oldest_overdue_s=overdue(at))
     return counts | {"ms": round((monotonic() - started) * 1000)}
 
 
-def run(due: QuerySet[Subscription], statement: str, at: datetime) -> int:
+def run(due: QuerySet, statement: str, at: datetime, failures: list[Error]) -> int:
     """Apply one rule to all that is due, slice by slice, each in its own transaction."""
     due = due.filter(wake_at__lte=at).annotate(owner_id=OWNER).order_by("pk")
-    done, failure = 0, None
-    for first, last in slices(due):
-        try:
-            done += run_slice(due.filter(pk__gte=first, pk__lte=last), statement, at)
-        except Error as error:
-            logger.exception("the slice %s-%s failed; the others go on", first, last)
-            failure = error
-    if failure:
-        raise failure
-    return done
+    return sum(run_part(due, ids, statement, at, failures) for ids in slices(due))
 
 
-def run_slice(due: QuerySet[Subscription], statement: str, at: datetime) -> int:
-    parameters = {"now": at, "retry": at + HOLD, "retry_notice": at + HOLD - NOTICES[1]}
+def run_part(due: QuerySet, ids: list[int], statement: str, at: datetime, failures: list[Error]) -> int:
+    """These rows in one transaction; if their data break it, each half in its own, down to the broken row."""
+    try:
+        return run_slice(due.filter(pk__gte=ids[0], pk__lte=ids[-1]), statement, at)
+    except Error as error:
+        if len(ids) > 1 and isinstance(error, IntegrityError | DataError):
+            halves = ids[: len(ids) // 2], ids[len(ids) // 2 :]
+            return sum(run_part(due, half, statement, at, failures) for half in halves)
+        logger.exception("the rows %s-%s failed; the others go on", ids[0], ids[-1])
+        failures.append(error)
+        return 0
+
+
+def run_slice(due: QuerySet, statement: str, at: datetime) -> int:
+    parameters: dict[str, Any] = {"now": at, "retry": at + HOLD, "retry_notice": at + HOLD - NOTICES[1]}
     with transaction.atomic(), connection.cursor() as cursor:
         locked = due.select_for_update(no_key=True, skip_locked=True, of=("self",))
         sql, values = locked.query.sql_with_params()
@@ -148,12 +165,11 @@ def run_slice(due: QuerySet[Subscription], statement: str, at: datetime) -> int:
         return cursor.fetchone()[0]
 
 
-def slices(due: QuerySet[Subscription]) -> Iterator[tuple[int, int]]:
-    """First and last id of each slice, in primary-key order."""
+def slices(due: QuerySet) -> Iterator[list[int]]:
+    """The ids of each slice, in primary-key order."""
     ids = list(due.values_list("pk", flat=True))
     for start in range(0, len(ids), SLICE):
-        part = ids[start : start + SLICE]
-        yield part[0], part[-1]
+        yield ids[start : start + SLICE]
 
 
 def overdue(at: datetime) -> int:

@@ -3,12 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from partnerapp import dates, drawers
-from partnerapp.access import row_action
+from partnerapp.access import OperatorRequest, row_action
+from partnerapp.actions import Words
 from partnerapp.models import Operator, Organization
 from subscriptions import consequences, forms
 from subscriptions.terms import EXTENSION
@@ -16,23 +17,19 @@ from subscriptions.terms import EXTENSION
 get_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 
-def about(one: str, many: str) -> Any:
+def about(one: Words, many: Words) -> Any:
     """The sentence after success: `one` names the row, `many` counts the rows."""
-    return lambda rows, data: one.format(name=rows[0].name) if len(rows) == 1 else many.format(count=len(rows))
+    return lambda rows, data: (
+        str(one).format(name=rows[0].name) if len(rows) == 1 else str(many).format(count=len(rows))
+    )
 
 
 def new_ends(organizations: list[Organization], at: datetime) -> dict[str, Any]:
     """The text boxes of Extend trial: computed and shown, not typed (R16)."""
-    running = [o for o in organizations if o.subscription.ends_at]
-    rows = [
-        {"name": o.name, "ends_at": o.subscription.ends_at, "new_end": o.subscription.ends_at + EXTENSION}
-        for o in running
-    ]
-    note = ""
-    if len(running) == 1:
-        end = dates.moment(running[0].subscription.ends_at)
-        note = _("{end} + 7 days. Each trial can be extended once.").format(end=end)
-    return {"extension": rows, "note": note}
+    ends = [(o.name, o.subscription.ends_at) for o in organizations if o.subscription.ends_at]
+    rows = [{"name": name, "ends_at": end, "new_end": end + EXTENSION} for name, end in ends]
+    note = _("{end} + 7 days. Each trial can be extended once.")
+    return {"extension": rows, "note": note.format(end=dates.moment(ends[0][1])) if len(rows) == 1 else ""}
 
 
 def set_upgrade(organization: Organization, data: dict[str, Any], by: Operator, at: datetime) -> None:
@@ -55,7 +52,7 @@ EXTEND = drawers.Drawer(
     rule=lambda o, at: o.subscription.extension(at),
     apply=lambda o, data, by, at: o.subscription.extend(by=by, at=at),
     consequences=consequences.of_extension,
-    extra=new_ends,
+    details=new_ends,
     done=about(_("The trial of {name} was extended by 7 days."), _("{count} trials were extended by 7 days.")),
 )
 MANAGE_UPGRADE = drawers.Drawer(
@@ -95,23 +92,23 @@ DRAWERS = [EXTEND, MANAGE_UPGRADE, CONVERT, CANCEL]
 
 @get_or_post
 @row_action("extend_trial")
-def extend_trial(request: HttpRequest) -> HttpResponse:
+def extend_trial(request: OperatorRequest) -> HttpResponse:
     return drawers.answer(request, EXTEND)
 
 
 @get_or_post
 @row_action("manage_subscription_upgrade")
-def manage_subscription_upgrade(request: HttpRequest) -> HttpResponse:
+def manage_subscription_upgrade(request: OperatorRequest) -> HttpResponse:
     return drawers.answer(request, MANAGE_UPGRADE)
 
 
 @get_or_post
 @row_action("convert_to_production")
-def convert_to_production(request: HttpRequest) -> HttpResponse:
+def convert_to_production(request: OperatorRequest) -> HttpResponse:
     return drawers.answer(request, CONVERT)
 
 
 @get_or_post
 @row_action("cancel_trial")
-def cancel_trial(request: HttpRequest) -> HttpResponse:
+def cancel_trial(request: OperatorRequest) -> HttpResponse:
     return drawers.answer(request, CANCEL)

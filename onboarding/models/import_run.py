@@ -62,7 +62,7 @@ class ImportRun(models.Model):
     def open(self) -> bool:
         return self.finished_at is None and self.failed_at is None
 
-    def checkpoint(self, *, lease: datetime, until: datetime) -> bool:
+    def checkpoint(self, *, lease: datetime | None, until: datetime) -> bool:
         """Save the progress and prolong the lease, if this worker still holds it (else another one has taken over)."""
         mine = ImportRun.objects.filter(self.OPEN, pk=self.pk, lease_until=lease)
         progress = ("step", "next_link", "done", "total", "seats", "licences")

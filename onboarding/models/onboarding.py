@@ -6,13 +6,15 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import IntegrityError, models, transaction
+from django.db import models, transaction
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from onboarding import links
+from onboarding.models import tenancy
 from onboarding.models.import_run import ImportRun
-from onboarding.problems import Problem, explain
+from onboarding.models.manager import OnboardingManager
+from onboarding.models.status import Status
+from onboarding.problems import TENANT_WORDS, Problem, explain
 from partnerapp import dates
 from partnerapp.actions import Action, Refused
 from partnerapp.microsoft365.consent import Profile
@@ -20,25 +22,9 @@ from partnerapp.microsoft365.signin import Identity
 from partnerapp.models import Event, Message, Operator, Organization
 from partnerapp.models.event import Actor
 from partnerapp.models.message import owner_and_notification_email
-from subscriptions.models import Product, Subscription, SubscriptionProduct
+from subscriptions.models import Subscription
 
 PAUSES = [15, 30, *[60] * 14]  # seconds between looks for a consent that Microsoft does not show yet: 15 min in all
-
-
-class Status(models.TextChoices):
-    """R7, in the product's words; `%s` is PRODUCT_NAME."""
-
-    LINK_SENT = "link_sent", gettext_lazy("%s Activation link sent")
-    STARTED = "started", gettext_lazy("Onboarding started")
-    CONSENTED = "consented", gettext_lazy("Consent granted")
-    CONFIGURED = "configured", gettext_lazy("Management configuration")
-    FAILED = "failed", gettext_lazy("Pre-import error")
-    IMPORTING = "importing", gettext_lazy("Running import")
-    COMPLETED = "completed", gettext_lazy("Import completed")
-
-    @property
-    def words(self) -> str:
-        return self.label.replace("%s", settings.PRODUCT_NAME)
 
 
 class Onboarding(models.Model):
@@ -48,7 +34,6 @@ class Onboarding(models.Model):
     `consenter_*` is who came back from Microsoft's consent page: with the proof, a Partner's first Admin (R14).
     """
 
-    Status = Status
     organization = models.OneToOneField(Organization, models.CASCADE, primary_key=True)
     link_version = models.PositiveIntegerField(default=1)
     link_expires_at = models.DateTimeField()
@@ -69,6 +54,8 @@ class Onboarding(models.Model):
     lease_until = models.DateTimeField(null=True)
     repeat_trial_allowed_at = models.DateTimeField(null=True)
     waiting_since = models.DateTimeField()
+
+    objects = OnboardingManager()
 
     class Meta:
         db_table = "onboarding"
@@ -137,6 +124,11 @@ class Onboarding(models.Model):
     def problem(self) -> Problem | None:
         return explain(self.error_code, self.error_detail) if self.error_code else None
 
+    @property
+    def recovering(self) -> bool:
+        """Consent was proved once and something is missing: people of the bound tenant may consent again."""
+        return self.connected and bool(self.error_code) and self.subscription.imported_at is None
+
     def link_live(self, at: datetime) -> bool:
         return at < self.link_expires_at and not self.connected and self.subscription.withdrawn_at is None
 
@@ -189,49 +181,6 @@ class Onboarding(models.Model):
 
     # The verbs of the owner ----------------------------------------------------------------------------------------
 
-    @classmethod
-    def add_partner(cls, *, name: str, email: str, request_key: uuid.UUID, by: Operator, at: datetime) -> "Onboarding":
-        """R4: organization, subscription (TRIAL, not started), products (R2) and onboarding, and the welcome mail queued.
-
-        The same form sent twice (`request_key`) returns the Partner that the first one made. Raises Refused when the same
-        name and email are pending already (R6).
-        """
-        distributor = by.organization
-        request_key = uuid.uuid5(request_key, str(distributor.pk))  # another tree's form is another one
-        with transaction.atomic():
-            Organization.objects.select_for_update(no_key=True).get(pk=distributor.pk)  # one Add at a time (R6)
-            earlier = cls.objects.filter(organization__request_key=request_key, organization__parent=distributor)
-            if made := earlier.select_related("organization__subscription").first():
-                return made
-            if cls.pending_like(distributor, name).filter(notification_email__iexact=email).exists():
-                raise Refused(_("{name} with this notification email is pending already.").format(name=name))
-            partner = Organization.objects.create(
-                kind=Organization.Kind.PARTNER, distributor=distributor, parent=distributor, name=name,
-                notification_email=email, request_key=request_key, created_at=at, created_by=by,
-            )  # fmt: skip
-            return cls._open(partner, Product.for_a_partner(), by=by, at=at)
-
-    @classmethod
-    def _open(
-        cls, organization: Organization, products: models.QuerySet[Product], *, by: Operator, at: datetime
-    ) -> "Onboarding":
-        facts = {**organization.branch, "kind": organization.kind}
-        subscription = Subscription.objects.create(organization=organization, **facts)
-        SubscriptionProduct.provision(subscription, products, at)
-        onboarding = cls.objects.create(
-            organization=organization, link_expires_at=at + link_lifetime(), waiting_since=at
-        )
-        after = {"name": organization.name, "notification_email": organization.notification_email}
-        Event.record(organization, "added", at=at, by=by, after=after)
-        onboarding._send_link(at)
-        return onboarding
-
-    @staticmethod
-    def pending_like(owner: Organization, name: str) -> models.QuerySet[Organization]:
-        """Pending organizations of this owner with the same name, however it is written (R6)."""
-        rows = Organization.objects.like(name).filter(parent=owner)
-        return rows.filter(subscription__imported_at=None, subscription__withdrawn_at=None)
-
     def copy_link(self, *, by: Operator, at: datetime) -> "Onboarding":
         """R12: the link to hand on; a live one stays the same, an expired one is renewed. Raises Refused."""
         with self._changing("link_copied", by=by, at=at, moves=False) as row:
@@ -270,10 +219,11 @@ class Onboarding(models.Model):
         """R12: the link is dead and the onboarding over, for good. Raises Refused."""
         with self._changing("invitation_withdrawn", by=by, at=at, reason=reason) as row:
             row.withdrawal(at).require()
-            row.next_try_at = None
+            row.next_try_at = row.lease_until = None
+            row._clear_error()
             row.organization.import_runs.filter(ImportRun.OPEN).update(failed_at=at)
             Message.retire(row.organization, ["onboarding.activation_link"])
-            row.subscription.withdraw(at=at)
+            row.organization.subscription = row.subscription.withdraw(at=at)
         return row
 
     def try_again(self, *, by: Actor, at: datetime, wall: datetime) -> "Onboarding":
@@ -295,48 +245,36 @@ class Onboarding(models.Model):
 
         Until consent is proved, anybody of the same tenant may go on. Raises Refused with the sentence for the person.
         """
-        with self._changing("onboarding_started", by=person.name, at=at) as row:
+        first = self.started_at is None
+        kind = "onboarding_started" if first else "onboarding_continued"
+        with self._changing(kind, by=person.name, at=at, moves=first) as row:
             row._check_link(version, at)
             if row.tid and str(row.tid) != person.tid:
                 raise Refused(wrong_tenant())
-            row._check_tenant(person.tid)
+            if code := tenancy.refusal(row, person.tid):
+                raise Refused(str(TENANT_WORDS[code]))
             if row.started_at is None:
-                row._clear_error()
                 row.tid, row.started_at, row.started_oid = uuid.UUID(person.tid), at, uuid.UUID(person.oid)
+                row._clear_error()
         return row
 
     def _check_link(self, version: int, at: datetime) -> None:
+        """The link is the newest, and live, or (after an error) works for the bound tenant's people once more."""
         if version != self.link_version:
             raise Refused(_("This link was replaced by a newer one. Please use the newest email."))
+        if self.recovering:
+            return
         if refusal := self._open_refusal():
             raise Refused(refusal)
         if not self.link_live(at):
             raise Refused(_("This link expired on {when}.").format(when=dates.moment(self.link_expires_at)))
 
-    def _check_tenant(self, tid: str) -> None:
-        """R13. Raises Refused with what the tenant's own people may read."""
-        if code := self.tenant_refusal(tid):
-            raise Refused(explain(code, self.reference).shown)
-
-    def tenant_refusal(self, tid: str | uuid.UUID) -> str:
-        """R13: why this tenant cannot be connected here: an error code, or ""."""
-        others = Organization.objects.filter(tid=tid).exclude(pk=self.pk)
-        if others.filter(tid_released_at=None).exists():
-            return "tenant_taken"
-        had_trial = others.filter(subscription__started_at__isnull=False).exists()
-        return "trial_repeated" if had_trial and self.repeat_trial_allowed_at is None else ""
-
     def refuse_tenant(self, person: Identity, *, at: datetime) -> None:
         """R13: the person was told why; the owner gets the neutral Pre-import error with the reference, once."""
-        code = self.tenant_refusal(person.tid)
-        if code and code != self.error_code and str(self.tid or person.tid) == person.tid and self.link_live(at):
+        known = self.error_code == "tenant_refused" or str(self.tid or person.tid) != person.tid
+        if tenancy.refusal(self, person.tid) and not known and self.link_live(at):
             with self._changing("pre_import_error", by=None, at=at) as row:
-                row._fail(code, row.reference, at)
-
-    @property
-    def reference(self) -> str:
-        """What the owner names to staff, who may see both trees; it tells nothing by itself."""
-        return f"O-{self.pk}"
+                row._fail("tenant_refused", row.organization.reference, at)
 
     def consent_returned(self, person: Identity, *, version: int, at: datetime, wall: datetime) -> "Onboarding":
         """The browser came back from Microsoft's consent page; whether consent was granted is proved by a job."""
@@ -344,8 +282,9 @@ class Onboarding(models.Model):
             row._check_link(version, at)
             if str(row.tid) != person.tid:
                 raise Refused(wrong_tenant())
-            row.consenter_oid, row.consenter_name = uuid.UUID(person.oid), person.name[:150]
-            row.consenter_email = person.email or (person.username if "@" in person.username else "")
+            if not row.connected:
+                row.consenter_oid, row.consenter_name = uuid.UUID(person.oid), person.name[:150]
+                row.consenter_email = person.email or (person.username if "@" in person.username else "")
             row._clear_error()
             row.attempts, row.next_try_at = 0, wall
         return row
@@ -355,70 +294,43 @@ class Onboarding(models.Model):
     def prove(self, profile: Profile, *, at: datetime) -> "Onboarding":
         """R9, R14: consent is proved for the bound tenant: it is connected, and a Partner has its first Admin."""
         with self._changing("consent_granted", by=None, at=at) as row:
-            if row.connected or row.subscription.withdrawn_at or str(row.tid) != profile.tid:
-                raise Refused(row._open_refusal() or wrong_tenant())  # changed while the job asked Microsoft
-            if code := row.tenant_refusal(profile.tid) or row._connect(profile):
-                row._fail(code, row.reference, at)
+            row._check_wanted(self)
+            if row.connected or row.consenter_oid is None or str(row.tid) != profile.tid:
+                raise Refused(row._open_refusal() or wrong_tenant())
+            if tenancy.refusal(row, profile.tid) or tenancy.connect(row.organization, profile):
+                row._fail("tenant_refused", row.organization.reference, at)
             else:
                 row.consented_at, row.attempts = at, 0
-                row._first_admin(at)
+                tenancy.first_admin(row, at)
         return row
 
-    def _connect(self, profile: Profile) -> str:
-        """Claim the tenant. Returns an error code when another organization was faster."""
-        organization = self.organization
-        organization.tid, organization.tid_released_at = uuid.UUID(profile.tid), None
-        organization.default_domain, organization.country = profile.default_domain[:255], profile.country[:2]
-        try:
-            with transaction.atomic():
-                organization.save(update_fields=["tid", "tid_released_at", "default_domain", "country"])
-        except IntegrityError:
-            return "tenant_taken"
-        return ""
-
-    def _first_admin(self, at: datetime) -> None:
-        """Whoever completed a Partner's consent (R14), known by `(tid, oid)`; the email is only where to write to.
-
-        A person who was an operator of the organization that had this tenant before (R13) comes along.
-        """
-        if self.organization.kind != Organization.Kind.PARTNER:
-            return
-        Operator.objects.update_or_create(
-            tid=self.tid,
-            oid=self.consenter_oid,
-            defaults={
-                "organization": self.organization,
-                "role": Operator.Role.ADMIN,
-                "name": self.consenter_name,
-                "email": self.consenter_email or self.organization.notification_email,
-                "accepted_at": at,
-                "disabled_at": None,
-            },
-        )
-
     def configure(self, *, at: datetime, wall: datetime) -> "Onboarding":
-        """R10: every permission was used with success; the import may start."""
+        """R10: every permission was used with success; the import may start. Raises Refused if it did already."""
         with self._changing("management_configured", by=None, at=at) as row:
-            row._check_wanted()
+            row._check_wanted(self)
+            if row.tid is None or row.subscription.imported_at or row.running_import():
+                raise Refused(_("The import runs already."))
             row.configured_at = row.configured_at or at
-            row.next_try_at = None
+            row.next_try_at = row.lease_until = None
             ImportRun.objects.create(organization=row.organization, tid=row.tid, ready_at=wall, started_at=at)
         return row
 
     def fail(self, code: str, *, at: datetime, detail: str = "") -> "Onboarding":
         """R7: Pre-import error, with the mail that tells cause and remedy. Raises Refused if nobody waits any more."""
         with self._changing("pre_import_error", by=None, at=at) as row:
-            row._check_wanted()
+            row._check_wanted(self)
             row._fail(code, detail, at)
         return row
 
-    def _check_wanted(self) -> None:
-        """Withdrawn or reset while the job asked Microsoft: what it found out is about nothing. Raises Refused."""
-        if self.subscription.withdrawn_at or self.tid is None:
+    def _check_wanted(self, asked: "Onboarding") -> None:
+        """Withdrawn, reset or bound anew while the job asked Microsoft: what it found out is about nothing now."""
+        same = (self.tid, self.consenter_oid) == (asked.tid, asked.consenter_oid)
+        if self.subscription.withdrawn_at or not same:
             raise Refused(self._open_refusal() or wrong_tenant())
 
     def _fail(self, code: str, detail: str, at: datetime) -> None:
-        self.error_code, self.error_detail, self.error_at, self.next_try_at = code, detail[:300], at, None
+        self.error_code, self.error_detail, self.error_at = code, detail[:300], at
+        self.next_try_at = self.lease_until = None
         to = owner_and_notification_email(self.organization)
         Message.queue("onboarding.stopped", self.organization, about_at=at, to=to)
 
@@ -428,6 +340,12 @@ class Onboarding(models.Model):
         Onboarding.objects.filter(pk=self.pk, next_try_at__isnull=False).update(**later)
 
     # Shared by the verbs -------------------------------------------------------------------------------------------
+
+    def send_first_link(self, at: datetime) -> None:
+        """Save a new onboarding and queue its welcome mail."""
+        self.link_expires_at = at + link_lifetime()
+        self.save()
+        self._send_link(at)
 
     def _new_link(self, at: datetime) -> None:
         self.link_version += 1
@@ -443,7 +361,10 @@ class Onboarding(models.Model):
         """Queue the welcome mail about this instant; the row shows how it fares."""
         organization = self.organization
         Message.retire(organization, ["onboarding.activation_link"])
-        Message.queue("onboarding.activation_link", organization, about_at=at, to=[organization.notification_email])
+        Message.queue(
+            "onboarding.activation_link", organization, about_at=at, to=[organization.notification_email],
+            context={"link_version": self.link_version},
+        )  # fmt: skip
         self.link_message = organization.messages.get(
             kind="onboarding.activation_link", about_at=at, recipient=organization.notification_email
         )
@@ -451,6 +372,7 @@ class Onboarding(models.Model):
 
     def _clear_error(self) -> None:
         self.error_code, self.error_detail, self.error_at = "", "", None
+        Message.retire(self.organization, ["onboarding.stopped"])
 
     @contextmanager
     def _changing(
@@ -458,6 +380,7 @@ class Onboarding(models.Model):
     ) -> Iterator["Onboarding"]:
         """The row, locked; on leaving it is saved with one event. `moves`: from now on somebody else is waited for."""
         with transaction.atomic():
+            Organization.objects.hold(self.pk)
             rows = Onboarding.objects.select_for_update(no_key=True, of=("self",))
             row = rows.select_related("organization__parent", "organization__subscription").get(pk=self.pk)
             before = row.facts()
@@ -465,7 +388,6 @@ class Onboarding(models.Model):
             after = row.facts()
             changed = {name for name in after if after[name] != before[name]}
             row.waiting_since = at if moves else row.waiting_since
-            row.lease_until = None
             row.save()
             failed = "error_at" in changed and row.error_code
             Event.record(
@@ -478,7 +400,11 @@ class Onboarding(models.Model):
         machinery = {"organization", "attempts", "next_try_at", "lease_until", "waiting_since"}
         fields = [field for field in self._meta.concrete_fields if field.name not in machinery]
         facts = {field.attname: getattr(self, field.attname) for field in fields}
-        return facts | {"notification_email": self.organization.notification_email}
+        organization = self.organization
+        return facts | {
+            "notification_email": organization.notification_email,
+            "withdrawn_at": self.subscription.withdrawn_at,
+        }
 
 
 def link_lifetime() -> timedelta:

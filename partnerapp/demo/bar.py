@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.contrib import messages
@@ -34,7 +34,7 @@ def bar(request: HttpRequest) -> dict:
     }
 
 
-def next_event(now) -> dict | None:
+def next_event(now: datetime) -> dict | None:
     """The next instant at which the sweep does something, and what."""
     waiting = Subscription.objects.filter(wake_at__gt=now).order_by("wake_at").select_related("organization")
     row = waiting.first()

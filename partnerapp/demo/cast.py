@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from onboarding import tenant_import
 from onboarding.models import ImportRun, Onboarding
 from partnerapp import clock
+from partnerapp.actions import NotADemo
 from partnerapp.microsoft365.consent import Profile
 from partnerapp.microsoft365.sandbox import directory
 from partnerapp.microsoft365.sandbox.directory import Person
@@ -32,8 +33,15 @@ class Act:
     do: Callable[[datetime], object]
 
 
+def only_in_the_demo() -> None:
+    if not (settings.DEMO and settings.TEST_CLOCK):
+        raise NotADemo("This is no demo: loading the cast would replace real data. Nothing was changed.")
+
+
+@transaction.atomic
 def reload() -> None:
-    """Empty the database, put the clock back, load the cast. Needs the database's owner."""
+    """Empty the database, put the clock back, load the cast. Needs the database's owner. Raises NotADemo."""
+    only_in_the_demo()
     tables = [name for name in connection.introspection.table_names() if name not in KEPT]
     with connection.cursor() as cursor:
         quoted = ", ".join(connection.ops.quote_name(name) for name in tables)
@@ -43,7 +51,8 @@ def reload() -> None:
 
 @transaction.atomic
 def load(now: datetime) -> None:
-    """The cast as it stands at `now`."""
+    """The cast as it stands at `now`. Raises NotADemo."""
+    only_in_the_demo()
     Product.ensure_catalogue()
     alice = join("Contoso Distribution", directory.ALICE, now - timedelta(days=90))
     join_as_viewer(alice, directory.VICTOR, now - timedelta(days=89))
@@ -94,16 +103,19 @@ def play(script: list[Act], now: datetime) -> None:
     for act in [*sorted(script, key=lambda act: act.at), Act(now, lambda at: None)]:
         while (due := lifecycle.next_due(swept)) and due <= act.at:
             lifecycle.sweep(due, clock.wall())
-            deliver(due)
+            deliver(due, now)
             swept = due
         act.do(act.at)
-        if act.at < now - timedelta(hours=12):
-            deliver(act.at)
+        deliver(act.at, now)
     lifecycle.sweep(now, clock.wall())
 
 
-def deliver(at: datetime) -> None:
-    """The mail server's past: it took all, except that Lucerne's upgrade notices to Alice were refused."""
+def deliver(at: datetime, now: datetime) -> None:
+    """The mail server's past: it took all, except that Lucerne's upgrade notices were refused. The last hours' are still
+    to be sent, so that the mailbox has something to show.
+    """
+    if at > now - timedelta(hours=6):
+        return
     waiting = Message.objects.filter(state=Message.State.QUEUED)
     lost = waiting.filter(organization__name="Lucerne", kind__startswith="subscriptions.upgrade_notice")
     lost.update(state=Message.State.REFUSED, attempts=1, last_error="550 5.7.1 Rejected by policy")
@@ -120,7 +132,7 @@ def join(name: str, person: Person, at: datetime) -> Operator:
 
 
 def join_as_viewer(admin: Operator, person: Person, at: datetime) -> Operator:
-    return operator(admin.organization, person, Operator.Role.VIEWER, at)
+    return operator(admin.acts_for, person, Operator.Role.VIEWER, at)
 
 
 def operator(organization: Organization, person: Person, role: str, at: datetime) -> Operator:
@@ -135,7 +147,7 @@ def of(name: str) -> Organization:
 
 
 def add(by: Operator, name: str, email: str, at: datetime) -> Onboarding:
-    return Onboarding.add_partner(name=name, email=email, request_key=uuid.uuid4(), by=by, at=at)
+    return Onboarding.objects.add_partner(name=name, email=email, request_key=uuid.uuid4(), by=by, at=at)
 
 
 def identity(person: Person) -> Identity:
@@ -168,7 +180,8 @@ def fail(organization: Organization, person: Person, at: datetime) -> None:
 
 
 def add_trials(count: int, now: datetime) -> None:
-    """`count` connected Partners of Contoso whose trials end one after another over the next 14 days."""
+    """`count` connected Partners of Contoso whose trials end one after another over the next 14 days. Raises NotADemo."""
+    only_in_the_demo()
     contoso = Organization.objects.get(name="Contoso Distribution")
     products = list(Product.for_a_partner())
     for first in range(0, count, 5_000):

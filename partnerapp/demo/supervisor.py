@@ -162,7 +162,8 @@ def servers(data: Path, ports: Mapping[str, int]) -> dict[str, list[str]]:
     """Module and arguments of each server."""
     sandbox = ["--port", str(ports["sandbox"]), "--state", str(data / "sandbox.json")]
     mailbox = ["--port", str(ports["smtp"]), "--dir", str(data / "mail")]
-    worker = ["--pool=threads", "--concurrency=2", "--without-gossip", "--without-mingle", "--loglevel=info"]
+    worker = ["--queues=celery,lifecycle", "--pool=threads", "--concurrency=4", "--without-gossip", "--without-mingle"]
+    worker += ["--loglevel=info"]
     beat = [f"--schedule={data / 'beat'}", "--pidfile=", "--loglevel=info"]
     web = [f"--bind=127.0.0.1:{ports['web']}", "--workers=2", "--threads=4", "--no-control-socket"]
     return {

@@ -3,8 +3,10 @@
 import json
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
+
+from partnerapp.actions import NotADemo, Refused
 
 
 class JsonCommand(BaseCommand):
@@ -14,7 +16,10 @@ class JsonCommand(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        answer = self.answer(**options)
+        try:
+            answer = self.answer(**options)
+        except (NotADemo, Refused) as refused:
+            raise CommandError(str(refused)) from refused
         if options["json"]:
             self.stdout.write(json.dumps(answer, cls=DjangoJSONEncoder, indent=2))
         else:

@@ -1,3 +1,4 @@
+from partnerapp.models.attempt import Attempt
 from partnerapp.models.clock import ClockOffset
 from partnerapp.models.event import Event
 from partnerapp.models.job import Job
@@ -6,4 +7,4 @@ from partnerapp.models.operator import Operator
 from partnerapp.models.organization import Organization
 from partnerapp.models.signin import SigninFlow
 
-__all__ = ["ClockOffset", "Event", "Job", "Message", "Operator", "Organization", "SigninFlow"]
+__all__ = ["Attempt", "ClockOffset", "Event", "Job", "Message", "Operator", "Organization", "SigninFlow"]

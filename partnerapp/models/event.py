@@ -12,6 +12,35 @@ from partnerapp.models.operator import Operator
 from partnerapp.models.organization import Organization
 
 Actor = Operator | str | None
+WORDS = {  # what people read in a list; `kind` is for code
+    "distributor_added": _("Distributor added"),
+    "operator_joined": _("Operator joined"),
+    "operator_left": _("Operator left"),
+    "added": _("Added"),
+    "activation_pressed": _("Activation link opened"),
+    "link_copied": _("Activation link copied"),
+    "link_resent": _("Activation link sent again"),
+    "link_reset": _("Activation link reset"),
+    "notification_email_changed": _("Notification email changed"),
+    "invitation_withdrawn": _("Invitation withdrawn"),
+    "onboarding_started": _("Onboarding started"),
+    "onboarding_continued": _("Another person signed in"),
+    "consent_returned": _("Back from Microsoft's consent page"),
+    "consent_declined": _("Consent declined"),
+    "consent_of_another_tenant": _("Consent of another tenant refused"),
+    "consent_granted": _("Consent granted"),
+    "management_configured": _("Permissions checked"),
+    "pre_import_error": _("Pre-import error"),
+    "tried_again": _("Tried again"),
+    "import_completed": _("Import completed"),
+    "trial_extended": _("Trial extended"),
+    "upgrade_blocked": _("Automatic upgrade blocked"),
+    "upgrade_restored": _("Automatic upgrade restored"),
+    "upgrade_held": _("Upgrade held"),
+    "trial_cancelled": _("Trial cancelled"),
+    "trial_expired": _("Trial expired"),
+    "converted": _("Converted to Production"),
+}
 
 
 class Event(models.Model):

@@ -7,7 +7,7 @@ from django.db import models
 STALE_AFTER = {
     "sweep": timedelta(seconds=180),
     "deliver": timedelta(seconds=60),
-    "import": timedelta(seconds=60),
+    "import": timedelta(seconds=240),
 }
 
 

@@ -92,7 +92,7 @@ class Message(models.Model):
                 )  # fmt: skip
         same = cls.objects.filter(organization=organization, kind=kind, about_at=about_at, recipient__in=rows)
         same.filter(state=cls.State.OBSOLETE).update(state=cls.State.QUEUED, ready_at=Now(), context=context or {})
-        cls.objects.bulk_create(rows.values(), ignore_conflicts=True)
+        Message.objects.bulk_create(rows.values(), ignore_conflicts=True)
 
     @classmethod
     def retire(cls, organization: Organization, kinds: Iterable[str]) -> None:

@@ -88,6 +88,12 @@ class Operator(AbstractBaseUser, PermissionsMixin):
         return self.disabled_at is None
 
     @property
+    def acts_for(self) -> Organization:
+        """The organization that an operator works for (staff have none)."""
+        assert self.organization is not None, "staff act for no organization"
+        return self.organization
+
+    @property
     def zone(self) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(self.time_zone)
 

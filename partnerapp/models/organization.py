@@ -1,6 +1,7 @@
 """Distributors, Partners and customers: one table, one tree."""
 
 import unicodedata
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, models
@@ -14,10 +15,22 @@ def fold(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in plain.casefold()).split())
 
 
+def key_of(name: str) -> str:
+    """The folded name as stored; folding can make one character eighteen, and an index takes only so much."""
+    return fold(name)[:480]
+
+
 class OrganizationQuerySet(models.QuerySet):
+    def hold(self, pk: int) -> "Organization":
+        """The organization, locked until the transaction ends: what every verb on it or below it takes first.
+
+        Read what belongs to it in a later statement: one that had to wait for a lock sees joined rows as they were before.
+        """
+        return self.select_for_update(no_key=True).get(pk=pk)
+
     def like(self, name: str) -> "OrganizationQuerySet":
         """Those with the same name, however it is written (R6)."""
-        return self.filter(name_key=fold(name))
+        return self.filter(name_key=key_of(name))
 
 
 class Organization(models.Model):
@@ -95,11 +108,17 @@ class Organization(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def save(self, *args, **kwargs) -> None:
-        self.name_key = fold(self.name)
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        self.name_key = key_of(self.name)
         if self.pk is None and self.kind == self.Kind.DISTRIBUTOR:
             self.pk = self.distributor_id = next_id()  # its tree's key is its own id, so it must be known first
         super().save(*args, **kwargs)
+
+    @property
+    def owner(self) -> "Organization":
+        """Who runs its subscription: the distributor of a Partner, the Partner of a customer."""
+        assert self.parent is not None, "a distributor has no owner"
+        return self.parent
 
     @property
     def partner_id(self) -> int | None:
@@ -117,6 +136,11 @@ class Organization(models.Model):
     def connected(self) -> bool:
         """Consent was proved (R9): its Microsoft 365 tenant is known."""
         return self.tid is not None
+
+    @property
+    def reference(self) -> str:
+        """What an owner names to staff, who see all trees; it tells nothing by itself."""
+        return f"O-{self.pk}"
 
     def tenant_taken(self) -> bool:
         """Another organization has this one's Microsoft 365 tenant now (R13)."""

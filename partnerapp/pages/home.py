@@ -1,14 +1,15 @@
 """The start page: a distributor's Partners, or a Partner's own subscription; and the operator's preferences."""
 
 import zoneinfo
+from datetime import datetime
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from partnerapp import clock, dates, drawers
-from partnerapp.access import may, page
+from partnerapp.access import OperatorRequest, may, page
 from partnerapp.models import Organization
 from partnerapp.pages.rows import subscription_cells
 from subscriptions.models.subscription import State
@@ -18,11 +19,11 @@ THEMES = {"system", "light", "dark"}
 
 @require_safe
 @page("home")
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: OperatorRequest) -> HttpResponse:
     if may(request.user, "see_partners"):
         return redirect("partners")
     at = clock.now()
-    organization = Organization.objects.select_related("subscription", "parent").get(pk=request.user.organization_id)
+    organization = Organization.objects.select_related("subscription", "parent").get(pk=request.user.acts_for.pk)
     organization.subscription.organization = organization
     context = {
         "organization": {"name": organization.name, "tenant": organization.default_domain},
@@ -33,9 +34,9 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "home.html", context)
 
 
-def what_next(organization: Organization, at) -> str:
+def what_next(organization: Organization, at: datetime) -> str:
     """One sentence: what happens to this subscription if nobody does anything."""
-    subscription, owner = organization.subscription, organization.parent.name
+    subscription, owner = organization.subscription, organization.owner.name
     state = subscription.state(at)
     if state == State.PENDING:
         return _("Your trial starts when the import of your Microsoft 365 tenant is complete.")
@@ -55,7 +56,7 @@ def facts(organization: Organization) -> list[dict]:
     subscription = organization.subscription
     holdings = subscription.holdings.filter(until_at=None).select_related("product").order_by("product")
     rows = [
-        (_("Your distributor"), organization.parent.name),
+        (_("Your distributor"), organization.owner.name),
         (_("Microsoft 365 tenant"), organization.default_domain or _("not connected")),
         (_("Seats"), "–" if subscription.seats is None else subscription.seats),
         (_("Included"), ", ".join(holding.product.name for holding in holdings)),
@@ -65,7 +66,7 @@ def facts(organization: Organization) -> list[dict]:
 
 @require_POST
 @page("home")
-def preferences(request: HttpRequest) -> HttpResponse:
+def preferences(request: OperatorRequest) -> HttpResponse:
     """Theme and time zone of the operator; nonsense is ignored."""
     operator = request.user
     if (theme := request.POST.get("theme")) in THEMES:

@@ -1,9 +1,10 @@
 """Invoice › Partners: the two tabs, and the Actions menu for what is selected."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, F, OuterRef, Prefetch, Q, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -12,12 +13,13 @@ from django.views.decorators.http import require_safe
 
 from onboarding.actions import DRAWERS as ONBOARDING_DRAWERS
 from onboarding.models import ImportRun
-from onboarding.steps import steps, waiting
+from onboarding.steps import progress, steps, waiting
 from partnerapp import access, clock
-from partnerapp.access import page
+from partnerapp.access import OperatorRequest, page
 from partnerapp.actions import Action
 from partnerapp.drawers import MOST, Drawer
 from partnerapp.models import Event, Message, Operator, Organization
+from partnerapp.models.event import WORDS
 from partnerapp.pages.rows import after_trial, subscription_cells
 from subscriptions.models import SubscriptionProduct
 from subscriptions.views import DRAWERS as SUBSCRIPTION_DRAWERS
@@ -36,7 +38,7 @@ def partners_of(operator: Operator) -> QuerySet[Organization]:
 
 @require_safe
 @page("see_partners")
-def partners(request: HttpRequest) -> HttpResponse:
+def partners(request: OperatorRequest) -> HttpResponse:
     """Those whose import is complete, what ends soonest first."""
     at = clock.now()
     holdings = Prefetch(
@@ -49,7 +51,7 @@ def partners(request: HttpRequest) -> HttpResponse:
     return render(request, template(request, "partners"), context)
 
 
-def partner_row(organization: Organization, at: datetime, chosen: set[str]) -> dict:
+def partner_row(organization: Any, at: datetime, chosen: set[str]) -> dict:
     subscription = organization.subscription
     products = [holding.product for holding in subscription.holdings.all()]
     return {
@@ -69,7 +71,7 @@ def partner_row(organization: Organization, at: datetime, chosen: set[str]) -> d
 
 @require_safe
 @page("see_partners")
-def pending_partners(request: HttpRequest) -> HttpResponse:
+def pending_partners(request: OperatorRequest) -> HttpResponse:
     """Those on their way; a poll asks again while something moves."""
     at = clock.now()
     shown = pending_rows(request.user)
@@ -94,14 +96,11 @@ def pending_rows(operator: Operator, *also: int) -> QuerySet[Organization]:
     return rows.order_by(F("onboarding__error_at").asc(nulls_last=True), "onboarding__waiting_since", "pk")
 
 
-def pending_row(organization: Organization, operator: Operator, at: datetime, chosen: set[str]) -> dict:
+def pending_row(organization: Any, operator: Operator, at: datetime, chosen: set[str]) -> dict:
     onboarding = organization.onboarding
     organization.subscription.organization = onboarding.organization = organization
-    run = onboarding.running_import()
-    problem = onboarding.problem
     complete = organization.subscription.imported_at is not None
     copy = button(operator, onboarding.copying(at), organization)
-    retry = {f"retry_{key}": text for key, text in button(operator, onboarding.retrying(at), organization).items()}
     return {
         "id": organization.pk,
         "name": organization.name,
@@ -110,12 +109,12 @@ def pending_row(organization: Organization, operator: Operator, at: datetime, ch
         "copy": copy,
         "mail": mail(onboarding.link_message),
         "steps": steps(onboarding),
-        "progress": {"label": _("Users"), "done": min(run.done, run.total), "total": run.total} if run and run.total else None,
-        "error": {"cause": problem.cause, "remedy": problem.remedy, **retry} if problem else None,
+        "progress": progress(onboarding),
+        "error": problem_of(organization, operator, at),
         "waiting": {} if complete else waiting(onboarding, at),
         "moving": onboarding.waits_for_us and not complete,
         "import_errors": organization.import_errors,
-        "log_message": log_words(organization.log_kind),
+        "log_message": WORDS.get(organization.log_kind, ""),
         "log_at": organization.log_at,
         "expires_at": None if onboarding.connected else onboarding.link_expires_at,
         "expired": at >= onboarding.link_expires_at,
@@ -129,9 +128,18 @@ def button(operator: Operator, rule: Action, organization: Organization) -> dict
     return {"url": action_url(rule.name, organization), "refusal": refusal}
 
 
-def log_words(kind: str | None) -> str:
-    """An event's kind as a line of text."""
-    return (kind or "").replace("_", " ").capitalize()
+def problem_of(organization: Organization, operator: Operator, at: datetime) -> dict | None:
+    onboarding = organization.onboarding
+    problem = onboarding.problem
+    if problem is None:
+        return None
+    retry = button(operator, onboarding.retrying(at), organization)
+    return {
+        "cause": problem.cause,
+        "remedy": problem.remedy,
+        "retry_url": retry["url"],
+        "retry_refusal": retry["refusal"],
+    }
 
 
 def mail(message: Message | None) -> dict | None:
@@ -146,7 +154,7 @@ def mail(message: Message | None) -> dict | None:
 
 
 def action_url(name: str, organization: Organization) -> str:
-    query = {"id": organization.pk, "next": reverse("pending_partners")}
+    query: dict[str, Any] = {"id": organization.pk, "next": reverse("pending_partners")}
     return f"{reverse(name)}?{urlencode(query)}"
 
 
@@ -156,12 +164,12 @@ def next_poll(rows: list[dict]) -> dict | None:
         return None
     going = [row["id"] for row in rows if not row["moved"]]
     moved = [row["id"] for row in rows if row["moved"]]
-    query = urlencode({"poll": 1, "shown": going, "gone": moved}, doseq=True)
+    query = urlencode([("poll", 1), *(("shown", pk) for pk in going), *(("gone", pk) for pk in moved)])
     seconds = MOVING_SECONDS if moved or any(row["moving"] for row in rows) else QUIET_SECONDS
     return {"url": f"{reverse('pending_partners')}?{query}", "seconds": seconds}
 
 
-def poll(request: HttpRequest, at: datetime) -> HttpResponse:
+def poll(request: OperatorRequest, at: datetime) -> HttpResponse:
     """The rows as they are now. One that completed says so once; the next answer takes it away."""
     shown = {int(pk) for pk in ids_of(request, "shown")}
     rows = [pending_row(row, request.user, at, picked(request)) for row in pending_rows(request.user, *shown)[:FEW]]
@@ -172,7 +180,7 @@ def poll(request: HttpRequest, at: datetime) -> HttpResponse:
     return announce(response, [row for row in known if row["moved"]])
 
 
-def ids_of(request: HttpRequest, name: str) -> list[str]:
+def ids_of(request: OperatorRequest, name: str) -> list[str]:
     """The well-formed ids of a parameter; a poll or a menu that redraws itself is no place for a 404."""
     return [pk for pk in request.GET.getlist(name)[:MOST] if pk.isascii() and pk.isdigit() and len(pk) < 19]
 
@@ -186,15 +194,15 @@ def announce(response: HttpResponse, moved: list[dict]) -> HttpResponse:
     return response
 
 
-def picked(request: HttpRequest) -> set[str]:
+def picked(request: OperatorRequest) -> set[str]:
     return set(request.GET.getlist("id")[:MOST])
 
 
-def template(request: HttpRequest, name: str) -> str:
+def template(request: OperatorRequest, name: str) -> str:
     return f"organizations/{name}_list.html" if request.htmx else f"organizations/{name}.html"
 
 
-def surroundings(request: HttpRequest, current: str, at: datetime) -> dict:
+def surroundings(request: OperatorRequest, current: str, at: datetime) -> dict:
     """Title, tabs, menu and selection bar of both lists."""
     chosen = chosen_rows(request)
     counted = tabs(request, current)
@@ -204,7 +212,7 @@ def surroundings(request: HttpRequest, current: str, at: datetime) -> dict:
         "url": f"{reverse('add_partner')}?{urlencode({'next': reverse('pending_partners')})}",
         "refusal": access.refusal(request.user, "add_partner"),
     }
-    listing = {
+    listing: dict[str, Any] = {
         "title": _("Partners"),
         "url": reverse(current),
         "selection_url": reverse("partners_selection"),
@@ -219,7 +227,7 @@ def surroundings(request: HttpRequest, current: str, at: datetime) -> dict:
     }
 
 
-def tabs(request: HttpRequest, current: str) -> list[dict]:
+def tabs(request: OperatorRequest, current: str) -> list[dict]:
     rows = partners_of(request.user)
     counts = rows.aggregate(
         pending=Count("pk", filter=PENDING & Q(subscription__withdrawn_at=None)), there=Count("pk", filter=~PENDING)
@@ -234,7 +242,7 @@ def tabs(request: HttpRequest, current: str) -> list[dict]:
     ]
 
 
-def chosen_rows(request: HttpRequest) -> list[Organization]:
+def chosen_rows(request: OperatorRequest) -> list[Organization]:
     """The selected rows, as far as they are visible."""
     ids = ids_of(request, "id")
     if not ids:
@@ -258,7 +266,7 @@ def selection_of(rows: list[Organization]) -> dict:
 
 @require_safe
 @page("see_partners")
-def selection(request: HttpRequest) -> HttpResponse:
+def selection(request: OperatorRequest) -> HttpResponse:
     """What the selected rows allow: the bar and the Actions menu, from the rules (R30)."""
     rows = chosen_rows(request)
     at = clock.now()

@@ -43,10 +43,9 @@ def after_trial(subscription: Subscription, at: datetime) -> dict | None:
     """What happens if nobody does anything."""
     state = subscription.state(at)
     if state == State.HELD:
-        reason = subscription.get_hold_reason_display()
-        when = dates.moment(subscription.upgrade_at)
-        text = _("Held — {reason}. Upgrades on {when}").format(reason=reason, when=when)
-        return {"text": text, "icon": "player-pause", "tone": "warn"}
+        text = _("Held — {reason}").format(reason=subscription.get_hold_reason_display())
+        detail = _("Upgrades on {when}").format(when=dates.moment(subscription.upgrade_at))
+        return {"text": text, "detail": detail, "icon": "player-pause", "tone": "warn"}
     if state != State.TRIAL:
         return None
     if subscription.blocked_at:

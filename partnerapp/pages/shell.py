@@ -1,5 +1,7 @@
 """What every page shows around its content: navigation, profile, whether the automation runs, the demo's bar."""
 
+from typing import Any
+
 from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
@@ -17,9 +19,9 @@ ITEMS = [  # group, label, icon, URL name, access
 
 def shell(request: HttpRequest) -> dict:
     """Context processor; nothing is asked of the database unless a template uses it."""
-    operator = getattr(request, "user", None)
+    operator: Any = getattr(request, "user", None)
     signed_in = operator is not None and operator.is_authenticated and operator.organization_id is not None
-    context = {"product_name": settings.PRODUCT_NAME, "signin_url": reverse("signin"), "demo": None}
+    context: dict[str, Any] = {"product_name": settings.PRODUCT_NAME, "signin_url": reverse("signin"), "demo": None}
     if settings.DEMO:
         from partnerapp.demo.bar import bar
 
@@ -54,7 +56,7 @@ def profile(operator: Operator) -> dict:
     return {
         "name": operator.name,
         "initials": "".join(part[0] for part in operator.name.split()[:2]).upper(),
-        "organization": operator.organization.name,
+        "organization": operator.acts_for.name,
         "role": operator.get_role_display(),
         "preferences_url": reverse("preferences"),
         "sign_out_url": reverse("signout"),

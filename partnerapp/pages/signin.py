@@ -1,21 +1,21 @@
 """Sign-in with Microsoft, invitations, and where Microsoft sends the browser back to."""
 
-from urllib.parse import urlsplit
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth import login, logout
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from onboarding import views as onboarding
 from partnerapp import clock, flows
-from partnerapp.access import public
+from partnerapp.access import own_path, public
 from partnerapp.actions import Refused
+from partnerapp.limits import limited
 from partnerapp.microsoft365.errors import SigninFailed
 from partnerapp.microsoft365.signin import Identity
 from partnerapp.models import Event, Operator, Organization, SigninFlow
@@ -23,23 +23,16 @@ from partnerapp.models import Event, Operator, Organization, SigninFlow
 BACKEND = settings.AUTHENTICATION_BACKENDS[0]
 
 
-def safe_next(url: str) -> str:
-    """`next`, if it stays in this portal, else the start page."""
-    allowed = url_has_allowed_host_and_scheme(
-        url, {urlsplit(settings.BASE_URL).netloc}, require_https=not settings.DEMO
-    )
-    return url if url.startswith("/") and url.isprintable() and allowed else "/"
-
-
 def failed(request: HttpRequest, message: str, *, status: int = 400) -> HttpResponse:
     return render(request, "signin.html", {"refusal": message, "next": "/"}, status=status)
 
 
 @public
+@limited
 @require_http_methods(["GET", "HEAD", "POST"])
 def signin(request: HttpRequest) -> HttpResponse:
     """GET: the page with one button. POST: to Microsoft."""
-    target = safe_next(request.POST.get("next") or request.GET.get("next") or "/")
+    target = own_path(request.POST.get("next") or request.GET.get("next") or "/")
     if request.method != "POST":
         return render(request, "signin.html", {"next": target})
     try:
@@ -49,6 +42,7 @@ def signin(request: HttpRequest) -> HttpResponse:
 
 
 @public
+@limited
 @require_http_methods(["GET", "HEAD", "POST"])
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """An operator's invitation: the page, and (POST) to Microsoft, at the organization's tenant if it is known."""
@@ -57,7 +51,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         return failed(request, _("This invitation is not valid any more. Sign in, or ask for a new one."), status=410)
     if request.method != "POST":
         return render(request, "invitation.html", {"invitation": about(operator)})
-    tid = operator.organization.tid
+    tid = operator.acts_for.tid
     try:
         return flows.sign_in(
             request, SigninFlow.Purpose.INVITATION, tid=str(tid) if tid else None,
@@ -69,7 +63,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
 
 def about(operator: Operator) -> dict[str, str]:
     return {
-        "organization": operator.organization.name,
+        "organization": operator.acts_for.name,
         "role": operator.get_role_display(),
         "email": operator.email,
         "inviter": operator.invited_by.name if operator.invited_by else "",
@@ -78,6 +72,7 @@ def about(operator: Operator) -> dict[str, str]:
 
 @public
 @csrf_exempt  # Microsoft posts here; the one-time state and the flow's own cookie are the defence
+@limited
 @require_POST
 def signin_callback(request: HttpRequest) -> HttpResponse:
     """Microsoft's answer, once and in the browser that began."""
@@ -114,7 +109,7 @@ def enter(request: HttpRequest, flow: SigninFlow, person: Identity) -> HttpRespo
 
 def welcome(request: HttpRequest, operator: Operator, target: str) -> HttpResponse:
     login(request, operator, backend=BACKEND)
-    return HttpResponseRedirect(safe_next(target or "/"), status=303)
+    return HttpResponseRedirect(own_path(target or "/"), status=303)
 
 
 def accept(request: HttpRequest, flow: SigninFlow, person: Identity) -> HttpResponse:
@@ -132,7 +127,7 @@ def bind(token: str, person: Identity) -> Operator:
         invited = Operator.invited(token)
         if invited is None:
             raise Refused(_("This invitation is not valid any more. Sign in, or ask for a new one."))
-        organization = Organization.objects.select_for_update(no_key=True).get(pk=invited.organization_id)
+        organization = Organization.objects.select_for_update(no_key=True).get(pk=invited.acts_for.pk)
         if organization.tid and str(organization.tid) != person.tid:
             raise Refused(_("This invitation is for an account of your organization's own Microsoft 365 tenant."))
         try:
@@ -144,7 +139,7 @@ def bind(token: str, person: Identity) -> Operator:
     return invited
 
 
-def claim(organization: Organization, invited: Operator, person: Identity, at) -> None:
+def claim(organization: Organization, invited: Operator, person: Identity, at: datetime) -> None:
     if organization.tid is None:
         organization.tid = person.tid
         organization.save(update_fields=["tid"])

@@ -14,7 +14,6 @@ class Period(models.Model):
 
     class Cause(models.TextChoices):
         CONVERTED = "converted"
-        REINSTATED = "reinstated"
 
     organization = models.ForeignKey(Organization, models.PROTECT, related_name="periods")
     starts_at = models.DateTimeField()

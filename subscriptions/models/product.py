@@ -1,5 +1,6 @@
 """The catalogue (SKUs and add-ons), and what a subscription holds."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
@@ -39,8 +40,8 @@ class Product(models.Model):
     @classmethod
     def ensure_catalogue(cls, **_signal: object) -> None:
         """Add the catalogue's first lines where they are missing; what staff changed stays."""
-        rows = [cls(code=code, name=name, kind=kind) for code, name, kind in CATALOGUE]
-        cls.objects.bulk_create(rows, ignore_conflicts=True)
+        rows = [Product(code=code, name=name, kind=kind) for code, name, kind in CATALOGUE]
+        Product.objects.bulk_create(rows, ignore_conflicts=True)
 
     @classmethod
     def for_a_partner(cls) -> models.QuerySet["Product"]:
@@ -68,5 +69,6 @@ class SubscriptionProduct(models.Model):
         return f"{self.subscription_id} {self.product_id}"
 
     @classmethod
-    def provision(cls, subscription: "Subscription", products: models.QuerySet[Product], at) -> None:
-        cls.objects.bulk_create(cls(subscription=subscription, product=p, from_at=at) for p in products)
+    def provision(cls, subscription: "Subscription", products: models.QuerySet[Product], at: datetime) -> None:
+        rows = [SubscriptionProduct(subscription=subscription, product=p, from_at=at) for p in products]
+        SubscriptionProduct.objects.bulk_create(rows)

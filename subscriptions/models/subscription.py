@@ -10,6 +10,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import IntegrityError, models, transaction
+from django.db.models.lookups import Exact
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -26,10 +27,16 @@ from subscriptions.terms import (
     EXTENSION,
     EXTENSION_WINDOW,
     FAR,
+    NOTICE_LEAD,
     NOTICES,
     TRIAL,
     TRIAL_MAILS,
+    UPGRADE_GRACE,
+    UPGRADE_NOTICES,
 )
+
+# A difference counts hours; `started_at + 14 days` would count days of the session's time zone, in a restore for one.
+LENGTH = models.F("ends_at") - models.F("started_at")
 
 
 class State(models.TextChoices):
@@ -43,12 +50,12 @@ class State(models.TextChoices):
 
 
 class HoldReason(models.TextChoices):
-    """Why an automatic upgrade did not happen at its instant (R20); the sentence is shown with the row."""
+    """Why an automatic upgrade did not happen at its instant (R20); the words stand behind "Held — "."""
 
-    UNDELIVERED = "undelivered", gettext_lazy("no notice of the upgrade was delivered to an Admin")
-    REFUSED = "refused", gettext_lazy("the mail server refused the notice of the upgrade")
-    TOO_LATE = "too_late", gettext_lazy("the notice was delivered less than 24 hours before the upgrade")
-    AWAY = "away", gettext_lazy("automatic upgrades were not running for more than 48 hours")
+    UNDELIVERED = "undelivered", gettext_lazy("no notice was delivered to an Admin")
+    REFUSED = "refused", gettext_lazy("the mail server refused the notice")
+    TOO_LATE = "too_late", gettext_lazy("the notice came less than 24 hours before")
+    AWAY = "away", gettext_lazy("automatic upgrades were away for 48 hours")
 
 
 class Subscription(models.Model):
@@ -58,7 +65,6 @@ class Subscription(models.Model):
     `set_hints` alone; they never decide.
     """
 
-    State = State
     organization = models.OneToOneField(Organization, models.CASCADE, primary_key=True)
     distributor_id = models.BigIntegerField()
     partner_id = models.BigIntegerField(null=True)
@@ -94,13 +100,18 @@ class Subscription(models.Model):
             models.CheckConstraint(
                 name="trial_lasts_336_or_504_hours",
                 condition=models.Q(started_at=None, ends_at=None, extended_at=None)
-                | models.Q(extended_at=None, ends_at=models.F("started_at") + TRIAL)
-                | models.Q(extended_at__isnull=False, ends_at=models.F("started_at") + EXTENDED_TRIAL),
+                | models.Q(
+                    started_at__isnull=False, ends_at__isnull=False
+                )  # a comparison with NULL would be let through
+                & (
+                    models.Q(Exact(LENGTH, models.Value(TRIAL)), extended_at=None)
+                    | models.Q(Exact(LENGTH, models.Value(EXTENDED_TRIAL)), extended_at__isnull=False)
+                ),
             ),
             models.CheckConstraint(
                 name="trial_and_upgrade_start_together",
                 condition=models.Q(started_at=None, upgrade_at=None)
-                | models.Q(started_at__isnull=False, upgrade_at__gte=models.F("ends_at")),
+                | models.Q(started_at__isnull=False, upgrade_at__isnull=False, upgrade_at__gte=models.F("ends_at")),
             ),
             models.CheckConstraint(
                 name="held_with_a_reason",
@@ -170,6 +181,20 @@ class Subscription(models.Model):
         """A running or held trial, one whose upgrade is due included."""
         return self.state(at) in {State.TRIAL, State.HELD}
 
+    def announced(self, at: datetime) -> bool:
+        """R20: a notice of this very `upgrade_at` was accepted for an owner Admin at least 24 hours before `at`."""
+        notices = Message.objects.filter(organization_id=self.pk, kind__in=UPGRADE_NOTICES, about_at=self.upgrade_at)
+        return notices.filter(operator__isnull=False, accepted_at__lte=at - NOTICE_LEAD).exists()
+
+    def upgrade_is_due(self, at: datetime) -> bool:
+        """The upgrade's instant has come: the sweep converts it, or else holds it."""
+        return self.under_trial(at) and not self.blocked_at and self.upgrade_at is not None and self.upgrade_at <= at
+
+    def convertible(self, at: datetime) -> bool:
+        """R20: due, announced in time, and not more than 48 hours late."""
+        due = self.upgrade_is_due(at)
+        return due and self.upgrade_at is not None and at < self.upgrade_at + UPGRADE_GRACE and self.announced(at)
+
     def notice_due(self, at: datetime) -> int | None:
         """The nearest notice (7, 3 or 1 days) whose instant has come; those before it are skipped (R22)."""
         if not self.under_trial(at) or self.deadline is None or at >= self.deadline:
@@ -235,7 +260,7 @@ class Subscription(models.Model):
         if not self.organization.connected:
             return _("Its Microsoft 365 tenant is not connected yet. It can be converted from then on.")
         if state == State.CANCELLED and self.organization.tenant_taken():
-            return tenant_taken()
+            return tenant_taken(self.organization)
         return ""
 
     def _no_trial(self, at: datetime) -> str:
@@ -246,8 +271,12 @@ class Subscription(models.Model):
             State.PRODUCTION: _("Already in production since {when}."),
             State.CANCELLED: _("The trial was cancelled on {when}. You can convert it to a production account."),
             State.EXPIRED: _("The trial expired on {when}. You can convert it to a production account."),
+            State.TRIAL: _("The trial started on {when}."),
+            State.HELD: _("The trial started on {when}."),
         }
         instants = {
+            State.TRIAL: self.started_at,
+            State.HELD: self.started_at,
             State.WITHDRAWN: self.withdrawn_at,
             State.PRODUCTION: self.converted_at,
             State.CANCELLED: self.cancelled_at,
@@ -255,7 +284,7 @@ class Subscription(models.Model):
         }
         state = self.state(at)
         when = instants.get(state)
-        return sentences[state].format(when=dates.moment(when) if when else "")
+        return sentences[state].format(when=dates.moment(when))
 
     # The verbs -----------------------------------------------------------------------------------------------------
 
@@ -273,8 +302,8 @@ class Subscription(models.Model):
         """R16: 168 hours more, once. A block stays; the notices are re-armed for the new end. Raises Refused."""
         with self._changing("trial_extended", by=by, at=at, mail=True) as row:
             row.extension(at).require()
-            row.ends_at += EXTENSION
-            row.upgrade_at = row.ends_at
+            assert row.ends_at is not None
+            row.ends_at = row.upgrade_at = row.ends_at + EXTENSION
             row.extended_at, row.extended_by = at, by
         return row
 
@@ -317,7 +346,9 @@ class Subscription(models.Model):
     def withdraw(self, *, at: datetime) -> "Subscription":
         """R12: the invitation ends for good. Called by the onboarding's verb, which knows the rule and writes the event."""
         with transaction.atomic():
-            row = Subscription.objects.select_for_update(no_key=True).select_related("organization").get(pk=self.pk)
+            row = self._locked()
+            if row.converted_at or row.imported_at:
+                raise Refused(row._no_trial(at))
             row.withdrawn_at = at
             row.set_hints(at)
             row.save()
@@ -333,7 +364,13 @@ class Subscription(models.Model):
                 with transaction.atomic():
                     organization.save(update_fields=["tid_released_at"])
             except IntegrityError as error:  # somebody connected the tenant since the rule looked
-                raise Refused(tenant_taken()) from error
+                raise Refused(tenant_taken(organization)) from error
+
+    def _locked(self) -> "Subscription":
+        """The row, locked behind its organization (a verb's first lock) and fresh."""
+        Organization.objects.hold(self.pk)
+        rows = Subscription.objects.select_for_update(no_key=True, of=("self",))
+        return rows.select_related("organization__parent").get(pk=self.pk)
 
     @contextmanager
     def _changing(
@@ -341,8 +378,7 @@ class Subscription(models.Model):
     ) -> Iterator["Subscription"]:
         """The row, locked; on leaving: hints, event, what became pointless obsolete, and the mail about `at`."""
         with transaction.atomic():
-            rows = Subscription.objects.select_for_update(no_key=True, of=("self",))
-            row = rows.select_related("organization__parent").get(pk=self.pk)
+            row = self._locked()
             before = row.facts()
             yield row
             row.set_hints(at)
@@ -363,8 +399,14 @@ class Subscription(models.Model):
         """The stored facts, without the hints: what events compare."""
         hints = {"organization", "distributor_id", "partner_id", "kind", "wake_at", "sort_at"}
         fields = [field for field in self._meta.concrete_fields if field.name not in hints]
-        return {field.attname: getattr(self, field.attname) for field in fields}
+        facts = {field.attname: getattr(self, field.attname) for field in fields}
+        return facts | {"tid_released_at": self.organization.tid_released_at}
 
 
-def tenant_taken() -> str:
-    return _("The trial was cancelled, and its Microsoft 365 tenant is connected elsewhere now.")
+def tenant_taken(organization: Organization) -> str:
+    """R13: neutral, since the tenant may be connected in another tree; staff see both by the reference."""
+    sentence = _(
+        "The trial was cancelled, and its Microsoft 365 tenant cannot be connected here again. "
+        "Contact the Vendor's staff and name the reference {reference}."
+    )
+    return sentence.format(reference=organization.reference)

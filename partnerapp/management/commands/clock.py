@@ -22,20 +22,20 @@ class Command(JsonCommand):
         parser.add_argument("value", nargs="?", default="")
 
     def answer(self, **options: Any) -> dict[str, Any]:
-        verb, value = options["verb"], options["value"]
-        if verb == "reset":
-            cast.reload()
-        elif verb != "show":
-            self.move(verb, value)
+        try:
+            clock.require_test_clock()
+            self.turn(options["verb"], options["value"])
+        except (ValueError, OverflowError) as error:
+            raise CommandError(str(error)) from error
         now = clock.now()
         return {"now": now, "next": lifecycle.next_due(now)}
 
-    def move(self, verb: str, value: str) -> None:
+    def turn(self, verb: str, value: str) -> None:
         targets = {"set": instant, "advance": later, "next": following}
-        try:
+        if verb == "reset":
+            cast.reload()
+        elif verb != "show":
             clock.move_to(targets[verb](value))
-        except ValueError as error:
-            raise CommandError(str(error)) from error
 
 
 def instant(text: str) -> datetime:
@@ -46,7 +46,7 @@ def instant(text: str) -> datetime:
 
 
 def later(text: str) -> datetime:
-    match = re.fullmatch(r"(\d{1,6})([mhd])", text)
+    match = re.fullmatch(r"(\d{1,4})([mhd])", text)
     if match is None:
         raise CommandError(f"{text!r} is no length of time: write it like 3d, 5h or 30m.")
     return clock.now() + timedelta(**{UNITS[match[2]]: int(match[1])})

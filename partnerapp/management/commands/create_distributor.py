@@ -40,6 +40,8 @@ def earlier(name: str, email: str) -> Operator | None:
 
 @transaction.atomic
 def invite(name: str, email: str) -> Operator:
+    if Organization.objects.like(name).filter(kind=Organization.Kind.DISTRIBUTOR).exists():
+        raise CommandError(f"There is a distributor {name} already, with another first Admin. Nothing was changed.")
     at = clock.now()
     distributor = Organization.objects.create(
         kind=Organization.Kind.DISTRIBUTOR, name=name, notification_email=email, created_at=at

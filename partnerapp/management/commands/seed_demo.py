@@ -1,5 +1,6 @@
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from partnerapp import clock
@@ -16,6 +17,8 @@ class Command(JsonCommand):
         parser.add_argument("--scale", type=int, default=0, metavar="N")
 
     def answer(self, **options: Any) -> dict[str, Any]:
+        if not settings.DEMO:
+            raise CommandError("The cast is loaded only in a demo (DEMO=1).")
         if options["scale"] < 0:
             raise CommandError("--scale takes a number of trials, 0 or more.")
         if not Organization.objects.exists():

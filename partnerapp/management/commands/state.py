@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import Any
 
 from django.forms.models import model_to_dict
@@ -23,7 +24,7 @@ class Command(JsonCommand):
         }
 
 
-def organization(row: Organization, now) -> dict[str, Any]:
+def organization(row: Organization, now: datetime) -> dict[str, Any]:
     facts = model_to_dict(row) | {"id": row.pk}
     if subscription := Subscription.objects.filter(pk=row.pk).first():
         facts |= {

@@ -84,7 +84,7 @@ def call(app: WSGIApp, request: requests.PreparedRequest, url: str) -> requests.
 
 def environ(request: requests.PreparedRequest, url: str) -> dict[str, Any]:
     parts, sandbox = urlsplit(str(request.url)), urlsplit(url)
-    body = request.body.encode() if isinstance(request.body, str) else bytes(request.body or b"")  # type: ignore[arg-type]
+    body = request.body.encode() if isinstance(request.body, str) else bytes(request.body or b"")
     headers = {f"HTTP_{name.upper().replace('-', '_')}": str(value) for name, value in request.headers.items()}
     return headers | {
         "REQUEST_METHOD": request.method,
