@@ -42,8 +42,14 @@ def of_new_link(organization: Organization, at: datetime) -> list[Consequence]:
     ]
 
 
+def of_email(organization: Organization, at: datetime) -> list[Consequence]:
+    if organization.onboarding.connected:
+        return [("mail", _("Mails about {name} go to the new address from now on.").format(name=organization.name))]
+    return of_new_link(organization, at)
+
+
 def of_reset(organization: Organization, at: datetime) -> list[Consequence]:
-    unbound = _("Who signed in so far is forgotten: {name} can start with another Microsoft 365 tenant.")
+    unbound = _("The previous sign-in is forgotten: {name} can start with another Microsoft 365 tenant.")
     return [("refresh", unbound.format(name=organization.name)), *of_new_link(organization, at)]
 
 
@@ -51,6 +57,7 @@ def of_withdrawal(organization: Organization, at: datetime) -> list[Consequence]
     return [
         ("link-off", _("The activation link of {name} stops working at once.").format(name=organization.name)),
         ("ban", _("This is final: no trial starts and nothing is billed. To invite again, add the Partner again.")),
+        ("mail", _("Nobody is told by mail.")),
     ]
 
 
@@ -75,8 +82,8 @@ CHANGE_EMAIL = drawers.Drawer(
     initial=lambda o, at: {"email": o.notification_email},
     rule=lambda o, at: o.onboarding.email_change(at),
     apply=lambda o, data, by, at: o.onboarding.change_email(data["email"], by=by, at=at),
-    consequences=of_new_link,
-    done=lambda rows, data: _("A new activation link is on its way to {email}.").format(email=data["email"]),
+    consequences=of_email,
+    done=lambda rows, data: _("The notification email is {email} now.").format(email=data["email"]),
 )
 RESET = drawers.Drawer(
     name="reset_link",
@@ -133,7 +140,7 @@ def withdraw(request: OperatorRequest) -> HttpResponse:
 @page("add_partner")
 def add_partner(request: OperatorRequest) -> HttpResponse:
     """R1–R6: name and email; everything else is given."""
-    form = forms.AddPartner(request.POST or None)
+    form = forms.AddPartner(request.POST if request.method == "POST" else None)
     if request.method != "POST":
         return show_add_partner(request, form)
     if not form.is_valid():
@@ -152,15 +159,14 @@ def show_add_partner(
 ) -> HttpResponse:
     products = list(Product.for_a_partner())
     context = {
-        "drawer": {"url": request.path, "next": drawers.safe_next(request), "preview_url": ""},
+        "drawer": {"url": request.path, "next": drawers.safe_next(request), "preview_url": request.path},
         "subject": None,
         "form": form,
         "skus": [product.name for product in products if product.kind == Product.Kind.SKU],
         "add_ons": [product.name for product in products if product.kind == Product.Kind.ADDON],
-        "consequences": [{"icon": icon, "text": text} for icon, text in of_adding()],
+        "consequences": [{"icon": icon, "text": text} for icon, text in (*similar(request), *of_adding())],
         "refusal": refusal,
         "refused": bool(refusal),
-        "similar": similar(request, form),
     }
     return render(request, "organizations/add_partner.html", context, status=status)
 
@@ -171,20 +177,21 @@ def of_adding() -> list[Consequence]:
         ("mail", mail.format(days=settings.ACTIVATION_LINK_DAYS)),
         ("clock", _("Its 14-day trial starts when Microsoft 365 is connected and the import is complete.")),
         ("receipt", _("Nothing is billed during the trial.")),
+        (
+            "circle-arrow-up",
+            _("Then it upgrades to Production automatically and billing to you starts, unless you block it."),
+        ),
     ]
 
 
-def similar(request: OperatorRequest, form: forms.AddPartner) -> str:
-    """R6: a hint when a Partner with this name exists already."""
-    name = form.cleaned_data.get("name", "") if form.is_bound and hasattr(form, "cleaned_data") else ""
-    if not name:
-        return ""
-    twin = Organization.objects.like(name).filter(parent=request.user.acts_for).first()
-    return (
-        _("You have a Partner with this name: {name}, {email}.").format(name=twin.name, email=twin.notification_email)
-        if twin
-        else ""
-    )
+def similar(request: OperatorRequest) -> list[Consequence]:
+    """R6: a hint, as soon as the name is typed, when there is a Partner with this name already."""
+    name = (request.POST or request.GET).get("name", "")[:120]
+    twin = Organization.objects.like(name).filter(parent=request.user.acts_for).first() if name.strip() else None
+    if twin is None:
+        return []
+    words = _("You have a Partner with this name already: {name}, {email}.")
+    return [("alert-triangle", words.format(name=twin.name, email=twin.notification_email))]
 
 
 def one_visible(request: OperatorRequest, action: str) -> tuple[Organization, str]:

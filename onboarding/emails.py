@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from onboarding import links
 from partnerapp import dates
-from partnerapp.mail import absolute
+from partnerapp.mail import absolute, why
 from partnerapp.models import Message
 from subscriptions.calendars import trial_end
 
@@ -27,14 +27,12 @@ def activation_link(message: Message) -> dict:
 
 
 def stopped(message: Message) -> dict:
-    """Pre-import error: the owner reads the neutral cause (R13), with the remedy."""
-    organization = message.organization
-    return {
-        "problem": organization.onboarding.problem,
-        "owner": organization.owner,
-        "button": {"label": _("Open Pending Partners"), "url": absolute(reverse("pending_partners"))},
-        "why": looks_after(organization.name),
-    }
+    """Pre-import error: cause and remedy. The owner goes to the row, the tenant's people back to their link."""
+    onboarding = message.organization.onboarding
+    button = {"label": _("Open Pending Partners"), "url": absolute(reverse("pending_partners"))}
+    if message.operator is None:
+        button = {"label": _("Go on with the onboarding"), "url": onboarding.link()}
+    return {"problem": onboarding.problem, "owner": message.organization.parent, "button": button, "why": why(message)}
 
 
 def import_completed(message: Message) -> dict:
@@ -47,9 +45,5 @@ def import_completed(message: Message) -> dict:
         "ends": dates.moment(ends),
         "button": {"label": _("Open Partner App"), "url": settings.BASE_URL + "/"},
         "attachments": [trial_end(message, ends)] if ends else [],
-        "why": looks_after(organization.name),
+        "why": why(message),
     }
-
-
-def looks_after(name: str) -> str:
-    return _("You get this because you look after {name} in Partner App.").format(name=name)

@@ -2,11 +2,13 @@
 
 from datetime import datetime
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from onboarding.models import Onboarding
 from onboarding.models.status import Status
 from partnerapp import dates
+from partnerapp.models import Message
 
 STEPS = [Status.LINK_SENT, Status.STARTED, Status.CONSENTED, Status.CONFIGURED, Status.IMPORTING, Status.COMPLETED]
 
@@ -31,7 +33,18 @@ def steps(onboarding: Onboarding) -> list[dict[str, str]]:
         states[at] = "complete"
     if onboarding.error_code:
         states[at], words[at] = "error", Status.FAILED.words
+    elif onboarding.status == Status.LINK_SENT:
+        words[at] = link_words(onboarding)
     return [{"word": word, "state": state} for word, state in zip(words, states, strict=True)]
+
+
+def link_words(onboarding: Onboarding) -> str:
+    """R7: the first step says "sending…" until the mail server accepted the link, and "not delivered" if it refused."""
+    message = onboarding.link_message
+    if message is None or message.state in {Message.State.SENT, Message.State.OBSOLETE}:
+        return Status.LINK_SENT.words
+    words = _("{product} Activation link: {state}")
+    return words.format(product=settings.PRODUCT_NAME, state=message.get_state_display())
 
 
 def journey(onboarding: Onboarding) -> list[dict[str, str]]:
@@ -44,6 +57,8 @@ def journey(onboarding: Onboarding) -> list[dict[str, str]]:
         rows[last]["state"] = "current"
     elif last + 1 < len(rows):
         rows[last + 1]["state"] = "current"
+    if onboarding.waits_for_us and not onboarding.connected:
+        rows[last + 1]["detail"] = _("Accepted. We wait until Microsoft shows it, which usually takes a minute or two.")
     if onboarding.error_code:
         rows[min(last + 1, len(rows) - 1)].update(state="error", detail=Status.FAILED.words)
     return rows
@@ -61,8 +76,16 @@ def waiting(onboarding: Onboarding, at: datetime) -> dict[str, str]:
     """Whom a pending row waits for, and since when."""
     since = dates.span(at - onboarding.waiting_since)
     if onboarding.subscription.withdrawn_at:
-        return {"text": _("Nobody: withdrawn"), "since": "", "tone": ""}
+        return {"text": _("Nobody: withdrawn"), "since": ""}
+    return {"text": waited_for(onboarding, at), "since": since}
+
+
+def waited_for(onboarding: Onboarding, at: datetime) -> str:
+    message = onboarding.link_message
     if onboarding.waits_for_us:
-        return {"text": _("Us"), "since": since, "tone": ""}
-    who = _("The Partner") if onboarding.organization.kind == "partner" else _("The customer")
-    return {"text": who, "since": since, "tone": "warn" if (at - onboarding.waiting_since).days >= 3 else ""}
+        return _("Us")
+    if message is not None and message.state == Message.State.REFUSED and onboarding.started_at is None:
+        return _("You: correct the notification email")
+    if not onboarding.connected and at >= onboarding.link_expires_at:
+        return _("You: send a new link")
+    return _("The Partner") if onboarding.organization.kind == "partner" else _("The customer")

@@ -200,14 +200,17 @@ def signed_in(request: HttpRequest, flow: SigninFlow, person: Identity) -> HttpR
         onboarding.start(person, version=version, at=clock.now())
     except Refused as refused:
         onboarding.refuse_tenant(person, at=clock.now())
-        kind = "wrong_tenant" if bound else "error"
-        return stop(request, onboarding, kind, status=409, cause=str(refused), remedy=ask_the_sender(onboarding))
+        kind, back = "wrong_tenant" if bound else "error", reverse("activate", args=[flow.subject])
+        remedy = ask_the_sender(onboarding)
+        return stop(request, onboarding, kind, status=409, cause=str(refused), remedy=remedy, back_url=back)
     response = HttpResponseRedirect(reverse("activate", args=[flow.subject]), status=303)
     return visitor.remember(response, onboarding, person)
 
 
 def ask_the_sender(onboarding: Onboarding) -> str:
-    return _("Ask {owner} for help.").format(owner=onboarding.organization.owner.name)
+    return _("Start again with another account, or ask {owner} for help.").format(
+        owner=onboarding.organization.owner.name
+    )
 
 
 def stopped(request: HttpRequest, token: str, message: str) -> HttpResponse:

@@ -1,9 +1,11 @@
 """The Celery app and the whole timetable. Postgres is the queue; each tick asks the database what is due now."""
 
 import os
+import sys
 from pathlib import Path
 
 from celery import Celery
+from django.core.exceptions import ImproperlyConfigured
 from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "partnerapp.settings")
@@ -13,6 +15,10 @@ def broker() -> dict:
     """Redis, or in a demo without Redis a folder: a lost tick costs latency only, so the weaker one is enough there."""
     from django.conf import settings
 
+    try:
+        settings.INSTALLED_APPS  # noqa: B018 - reads the settings
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
     if settings.REDIS_URL:
         timeouts = {"visibility_timeout": 600, "socket_timeout": 2, "socket_connect_timeout": 2}
         return {"broker_url": settings.REDIS_URL, "broker_transport_options": timeouts}

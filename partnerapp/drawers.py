@@ -22,6 +22,7 @@ from partnerapp.actions import Action, Refused, Words
 from partnerapp.models import Operator, Organization
 
 MOST = 1_000  # rows of one bulk action
+SHOWN = 20  # of them are told apart in the drawer
 Consequence = tuple[str, Words]  # icon, sentence
 
 
@@ -130,17 +131,25 @@ def show(
     refusal: str = "",
 ) -> HttpResponse:
     """The drawer. `refusal`: the rule's answer to a press of Apply (422); before that the reason stands in the drawer."""
-    lines = [line for row in selection.qualified[:20] for line in drawer.consequences(row, at)]
     context = {
         "drawer": {"url": own_url(request, selection.rows), "next": safe_next(request), "preview_url": ""},
         "subject": selection.subject,
         "form": form,
-        "consequences": [{"icon": icon, "text": text} for icon, text in dict.fromkeys(lines)],
+        "consequences": [{"icon": icon, "text": text} for icon, text in told(drawer, selection.qualified, at)],
         "refusal": refusal or selection.refusal,
         "refused": bool(refusal),
         **drawer.details(selection.qualified or selection.rows, at),
     }
     return render(request, f"organizations/{drawer.name}.html", context, status=422 if refusal else status)
+
+
+def told(drawer: Drawer, rows: list[Organization], at: datetime) -> list[Consequence]:
+    """What will happen to these rows: what differs row by row, and then, once, what holds for all of them."""
+    each = [drawer.consequences(row, at) for row in rows[:SHOWN]]
+    if len(each) < 2:
+        return each[0] if each else []
+    common = [line for line in each[0] if all(line in lines for lines in each)]
+    return [line for lines in each for line in lines if line not in common] + common
 
 
 def own_url(request: OperatorRequest, rows: list[Organization]) -> str:

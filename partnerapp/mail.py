@@ -25,6 +25,7 @@ from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from partnerapp import clock
 from partnerapp.models import Job, Message
@@ -57,6 +58,15 @@ class Ambiguous(Exception):
 def absolute(path: str) -> str:
     """A link for mails: from `BASE_URL`, never from a request."""
     return urljoin(settings.BASE_URL + "/", path.lstrip("/"))
+
+
+def why(message: Message) -> str:
+    """The last line of a mail: why its reader gets it."""
+    if message.operator is None:
+        words = _("You get this because this is the notification email of {name} in Partner App.")
+    else:
+        words = _("You get this because you look after {name} in Partner App.")
+    return words.format(name=message.organization.name)
 
 
 def compose(message: Message) -> EmailMessage:

@@ -32,15 +32,19 @@ def flag(name: str) -> bool:
 
 def whole_number(name: str, default: int, least: int) -> int:
     value = os.environ.get(name, str(default))
-    if not value.isdigit() or int(value) < least:
-        raise ImproperlyConfigured(f"{name} is {value!r}: it should be a whole number, {least} or more.")
+    if not re.fullmatch("[0-9]{1,4}", value) or int(value) < least:
+        raise ImproperlyConfigured(f"{name} is {value!r}: it should be a whole number from {least} to 9999.")
     return int(value)
 
 
 def http_url(name: str, value: str, *, secure: bool) -> str:
-    parts = urlsplit(value)
     schemes = ("https",) if secure else ("http", "https")
-    if parts.scheme not in schemes or not parts.netloc or parts.path.strip("/"):
+    try:
+        parts = urlsplit(value)
+        fine = parts.scheme in schemes and parts.hostname and parts.port != 0 and not parts.path.strip("/")
+    except ValueError:  # a port or an IPv6 address that is none
+        fine = False
+    if not fine:
         raise ImproperlyConfigured(f"{name} is {value!r}: it should be like {schemes[0]}://portal.example.com.")
     return value.rstrip("/")
 
@@ -49,7 +53,12 @@ def database(name: str) -> dict:
     url = required(name, "a Postgres URL such as postgres://user:password@host:5432/partnerapp")
     if not url.startswith(("postgres://", "postgresql://")):
         raise ImproperlyConfigured(f"{name} should start with postgres://; other databases are not supported.")
-    config = env.db_url_config(url)
+    try:
+        config = env.db_url_config(url)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} cannot be read as a URL: {error}.") from error
+    if not (config["NAME"] and config["USER"]):
+        raise ImproperlyConfigured(f"{name} should name the user and the database: postgres://user:password@host/name.")
     limits = {"options": "-c lock_timeout=3s -c statement_timeout=15s", "connect_timeout": 5}
     config["OPTIONS"] = config.get("OPTIONS", {}) | limits
     return config | {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
@@ -64,7 +73,9 @@ PRODUCT_NAME = os.environ.get("PRODUCT_NAME", "CoreView")
 SECRET_KEY = required("SECRET_KEY", "a long random string")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 BASE_URL = http_url("BASE_URL", required("BASE_URL", "the portal's own address, https://…"), secure=not DEMO)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[urlsplit(BASE_URL).hostname])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[]) or [urlsplit(BASE_URL).hostname]
+if "*" in ALLOWED_HOSTS:
+    raise ImproperlyConfigured("ALLOWED_HOSTS is '*': name the hosts, or leave it out for the one of BASE_URL.")
 ACTIVATION_LINK_DAYS = whole_number("ACTIVATION_LINK_DAYS", 30, least=1)
 TRUSTED_PROXIES = whole_number("TRUSTED_PROXIES", 0, least=0)  # how many proxies in front append to X-Forwarded-For
 DEBUG = False
@@ -87,6 +98,13 @@ if not (M365_CLIENT_CERTIFICATE or M365_CLIENT_SECRET):
     )
 if M365_CLIENT_CERTIFICATE and not Path(M365_CLIENT_CERTIFICATE).is_file():
     raise ImproperlyConfigured(f"M365_CLIENT_CERTIFICATE is {M365_CLIENT_CERTIFICATE!r}: there is no such file.")
+if M365_CLIENT_CERTIFICATE and not all(
+    f"{block}-----" in Path(M365_CLIENT_CERTIFICATE).read_text(errors="replace")
+    for block in ("PRIVATE KEY", "BEGIN CERTIFICATE")
+):
+    raise ImproperlyConfigured(
+        f"M365_CLIENT_CERTIFICATE is {M365_CLIENT_CERTIFICATE!r}: the file should have the key and the certificate (PEM)."
+    )
 M365_SANDBOX_URL = os.environ.get("M365_SANDBOX_URL", "")
 if M365_SANDBOX_URL and not DEMO:
     raise ImproperlyConfigured("M365_SANDBOX_URL is set in production: anybody could sign in as anybody. Unset it.")
@@ -171,9 +189,15 @@ if REDIS_URL and not REDIS_URL.startswith(("redis://", "rediss://")):
 EMAIL_URL = required("EMAIL_URL", "the mail server, such as smtp+tls://user:password@host:587")
 if not EMAIL_URL.startswith("smtp"):
     raise ImproperlyConfigured("EMAIL_URL should start with smtp://, smtp+tls:// or smtp+ssl://.")
+try:
+    env.email_url_config(EMAIL_URL)
+except (ValueError, KeyError) as error:
+    raise ImproperlyConfigured(f"EMAIL_URL cannot be read as a URL: {error}.") from error
 vars().update({k: v for k, v in env.email_url_config(EMAIL_URL).items() if k.startswith("EMAIL_")})
 EMAIL_TIMEOUT = 10  # seconds; Django's default is none, and a silent server would hold the sender for ever
 EMAIL_FROM = DEFAULT_FROM_EMAIL = SERVER_EMAIL = required("EMAIL_FROM", "the sender, such as portal@example.com")
+if not re.fullmatch(r"([^<>\r\n]* <)?[^@<>\s]+@[^@<>\s]+>?", EMAIL_FROM):
+    raise ImproperlyConfigured(f"EMAIL_FROM is {EMAIL_FROM!r}: it should be like portal@example.com.")
 
 # Pages and their security -------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -189,7 +213,7 @@ STORAGES = {
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     }
 }
-WHITENOISE_USE_FINDERS = DEMO
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEMO  # the demo looks files up when asked, not all at every start
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

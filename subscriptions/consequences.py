@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from django.conf import settings
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -46,12 +45,14 @@ def of_blocking(organization: Organization, at: datetime) -> Lines:
         name=organization.name, when=dates.moment(subscription.upgrade_at), owner=organization.owner.name
     )
     if subscription.upgrade_at - NOTICE_LEAD < at and not subscription.announced(subscription.upgrade_at):
-        keep += " " + _("It may be some hours later: an Admin must have had the notice for 24 hours first.")
+        keep += " " + _("It will be some hours later: an Admin must have had the notice for 24 hours first.")
     over = at >= subscription.ends_at
     block = _("Block: the trial expires at once. Nothing is billed, and access ends.") if over else _(
         "Block: the trial expires on {end}. Nothing is billed, and access ends."
     ).format(end=dates.moment(subscription.ends_at))  # fmt: skip
     until = _("You can change this until the trial ends.")
+    if over:
+        until = _("Blocking cannot be undone now; you can still convert the account to Production.")
     return [("circle-arrow-up", keep), ("ban", block), ("clock", until)]
 
 
@@ -83,10 +84,11 @@ def of_conversion(organization: Organization, at: datetime) -> Lines:
         ),
     ]
     if subscription.seats is not None:
-        seats = ngettext("It has %(n)d seat in {product}.", "It has %(n)d seats in {product}.", subscription.seats)
-        lines.append(("users", (seats % {"n": subscription.seats}).format(product=settings.PRODUCT_NAME)))
+        seats = ngettext("{name} has %(n)d seat.", "{name} has %(n)d seats.", subscription.seats)
+        lines.append(("users", (seats % {"n": subscription.seats}).format(name=organization.name)))
     else:
-        lines.append(("hourglass", _("Its import is still running: it starts no trial any more.")))
+        words = _("The import of {name} is not complete: billing starts all the same, and no trial starts any more.")
+        lines.append(("hourglass", words.format(name=organization.name)))
     return [
         *lines,
         (

@@ -1,14 +1,16 @@
 """The mails of the lifecycle: one composer each, named like the message's kind. Rendered when sent, from the facts then."""
 
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from partnerapp import dates
-from partnerapp.mail import Pointless, absolute
+from partnerapp.mail import Pointless, absolute, why
 from partnerapp.models import Message
 from subscriptions.calendars import trial_end
+from subscriptions.terms import NOTICE_LEAD
 
 
 def about(message: Message, **more: object) -> dict:
@@ -24,33 +26,40 @@ def about(message: Message, **more: object) -> dict:
         "when": dates.moment(message.about_at),
         "by": message.context.get("by", ""),
         "reason": message.context.get("reason", ""),
-        "why": _("You get this because you look after {name} in Partner App.").format(name=organization.name),
-        "button": {"label": _("Open Partner App"), "url": absolute(reverse("partners"))},
+        "extendable": not (subscription.extended_at or subscription.held_at),
+        "why": why(message),
+        "button": {"label": _("Open Partner App"), "url": absolute("/")},
         **more,
     }
 
 
-def still_to_come(message: Message) -> None:
-    """R22: a notice whose instant has passed is not sent. Raises Pointless."""
-    if message.about_at <= message.composed_at:
-        raise Pointless
-
-
 def drawer(message: Message, action: str, label: str) -> dict[str, str]:
-    """A button that opens the right drawer; it never acts by itself."""
+    """A button that opens the right drawer for an Admin (it never acts by itself); others get to the start page."""
+    if message.operator is None:
+        return {"label": _("Open Partner App"), "url": absolute("/")}
     query = urlencode({"id": message.organization_id})
     return {"label": label, "url": absolute(f"{reverse(action)}?{query}")}
 
 
 def upgrade_notice(message: Message) -> dict:
-    still_to_come(message)
     button = drawer(message, "manage_subscription_upgrade", _("Keep or block the upgrade"))
-    return about(message, button=button, attachments=[trial_end(message, message.about_at)])
+    return countdown(message) | about(message, button=button, attachments=[trial_end(message, message.about_at)])
 
 
 def trial_will_expire(message: Message) -> dict:
-    still_to_come(message)
-    return about(message, button=drawer(message, "manage_subscription_upgrade", _("Keep or block the upgrade")))
+    button = drawer(message, "manage_subscription_upgrade", _("Keep or block the upgrade"))
+    return countdown(message) | about(message, button=button)
+
+
+def countdown(message: Message) -> dict:
+    """How long it still is; `short`: the rule will not let the upgrade happen at this instant any more (R20).
+
+    R22: a notice whose instant has passed is not sent. Raises Pointless.
+    """
+    left = message.about_at - message.composed_at
+    if left <= timedelta():
+        raise Pointless
+    return {"left": dates.left(message.about_at, message.composed_at), "short": left < NOTICE_LEAD}
 
 
 def upgrade_held(message: Message) -> dict:

@@ -41,6 +41,14 @@ def set_upgrade(organization: Organization, data: dict[str, Any], by: Operator, 
     verb(by=by, at=at, reason=data["reason"])
 
 
+def upgrade_set(organizations: list[Organization], data: dict[str, Any]) -> str:
+    names = ", ".join(organization.name for organization in organizations[:3])
+    names += " …" if len(organizations) > 3 else ""
+    if data["upgrade"] == "block":
+        return _("The automatic upgrade is blocked: {names}.").format(names=names)
+    return _("The automatic upgrade is on: {names}.").format(names=names)
+
+
 def upgrade_now(organization: Organization, at: datetime) -> dict[str, str]:
     return {"upgrade": "block" if organization.subscription.blocked_at else "keep"}
 
@@ -64,7 +72,7 @@ MANAGE_UPGRADE = drawers.Drawer(
     rule=lambda o, at: o.subscription.upgrade_control(at),
     apply=set_upgrade,
     consequences=consequences.of_blocking,
-    done=about(_("The subscription upgrade of {name} is set."), _("{count} subscription upgrades are set.")),
+    done=upgrade_set,
 )
 CONVERT = drawers.Drawer(
     name="convert_to_production",

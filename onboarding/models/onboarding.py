@@ -126,8 +126,9 @@ class Onboarding(models.Model):
 
     @property
     def recovering(self) -> bool:
-        """Consent was proved once and something is missing: people of the bound tenant may consent again."""
-        return self.connected and bool(self.error_code) and self.subscription.imported_at is None
+        """Connected, and not imported yet: people of the bound tenant may come back, and consent again if need be."""
+        subscription = self.subscription
+        return self.connected and subscription.imported_at is None and subscription.withdrawn_at is None
 
     def link_live(self, at: datetime) -> bool:
         return at < self.link_expires_at and not self.connected and self.subscription.withdrawn_at is None
@@ -162,7 +163,8 @@ class Onboarding(models.Model):
         return Action("resend_activation_link", self._open_refusal() or self._on_its_way())
 
     def email_change(self, at: datetime) -> Action:
-        return Action("change_notification_email", self._open_refusal())
+        withdrawn = self.subscription.withdrawn_at is not None
+        return Action("change_notification_email", self._open_refusal() if withdrawn else "")
 
     def resetting(self, at: datetime) -> Action:
         """R9: unbind a wrong tenant and send a new link."""
@@ -203,14 +205,15 @@ class Onboarding(models.Model):
         return row
 
     def change_email(self, email: str, *, by: Operator, at: datetime) -> "Onboarding":
-        """R12: the old link dies, a new one goes to the new notification email. Raises Refused."""
+        """R6, R12: until consent is proved the old link dies and a new one goes to the new address. Raises Refused."""
         with self._changing("notification_email_changed", by=by, at=at) as row:
             row.email_change(at).require()
             if email.lower() == row.organization.notification_email.lower():
                 raise Refused(_("{email} is the notification email already.").format(email=email))
             row.organization.notification_email = email
             row.organization.save(update_fields=["notification_email"])
-            row._new_link(at)
+            if not row.connected:
+                row._new_link(at)
         return row
 
     def reset(self, *, by: Operator, at: datetime) -> "Onboarding":

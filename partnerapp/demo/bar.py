@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from contextlib import suppress
 from datetime import datetime, timedelta
 
+import requests
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -83,4 +85,7 @@ def reset(request: HttpRequest) -> HttpResponse:
     done = subprocess.run(command, capture_output=True, timeout=60, check=False)
     if done.returncode:
         return HttpResponse(_("The reset failed: {why}").format(why=done.stderr.decode()[-300:]), status=500)
+    with suppress(requests.RequestException):  # without the sandbox there is nothing to put back there
+        requests.post(f"{settings.M365_SANDBOX_URL}/_sandbox/reset", timeout=5)
+    messages.success(request, _("The demo was reset: the cast is as on the first day. Please sign in again."))
     return HttpResponseRedirect("/", status=303)

@@ -7,7 +7,7 @@ from kombu.transport import filesystem
 
 
 class Channel(filesystem.Channel):
-    def _get(self, queue: str) -> dict[str, Any]:
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
         """A half-written message is dropped: a lost tick costs only the time until the next one."""
         try:
             return super()._get(queue)

@@ -92,11 +92,12 @@ class Message(models.Model):
                     organization=organization, **organization.branch, operator=operator, kind=kind, about_at=about_at,
                     recipient=email, context=context or {},
                 )  # fmt: skip
+        addresses = [row.recipient for row in rows.values()]
         same = cls.objects.filter(
             organization=organization,
             kind=kind,
             about_at=about_at,
-            recipient__in=[row.recipient for row in rows.values()],
+            recipient__in=addresses,
         )
         same.filter(state=cls.State.OBSOLETE).update(state=cls.State.QUEUED, ready_at=Now(), context=context or {})
         Message.objects.bulk_create(rows.values(), ignore_conflicts=True)

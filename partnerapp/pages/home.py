@@ -23,7 +23,9 @@ def home(request: OperatorRequest) -> HttpResponse:
     if may(request.user, "see_partners"):
         return redirect("partners")
     at = clock.now()
-    organization = Organization.objects.select_related("subscription", "parent").get(pk=request.user.acts_for.pk)
+    organization = Organization.objects.select_related("subscription", "onboarding", "parent").get(
+        pk=request.user.acts_for.pk
+    )
     organization.subscription.organization = organization
     context = {
         "organization": {"name": organization.name, "tenant": organization.default_domain},
@@ -38,6 +40,8 @@ def what_next(organization: Organization, at: datetime) -> str:
     """One sentence: what happens to this subscription if nobody does anything."""
     subscription, owner = organization.subscription, organization.owner.name
     state = subscription.state(at)
+    if state == State.PENDING and (problem := organization.onboarding.problem):
+        return f"{problem.cause} {problem.remedy}"
     if state == State.PENDING:
         return _("Your trial starts when the import of your Microsoft 365 tenant is complete.")
     if state in {State.TRIAL, State.HELD}:
@@ -54,7 +58,7 @@ def what_next(organization: Organization, at: datetime) -> str:
 
 def facts(organization: Organization) -> list[dict]:
     subscription = organization.subscription
-    holdings = subscription.holdings.filter(until_at=None).select_related("product")
+    holdings = subscription.holdings.filter(until_at=None).select_related("product").order_by("product")
     rows = [
         (_("Your distributor"), organization.owner.name),
         (_("Microsoft 365 tenant"), organization.default_domain or _("not connected")),

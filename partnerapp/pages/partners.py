@@ -16,6 +16,7 @@ from onboarding.models import ImportRun
 from onboarding.steps import progress, steps, waiting
 from partnerapp import access, clock
 from partnerapp.access import OperatorRequest, page
+from partnerapp.actions import Action
 from partnerapp.drawers import MOST, Drawer
 from partnerapp.models import Event, Message, Operator, Organization
 from partnerapp.models.event import WORDS
@@ -41,7 +42,8 @@ def partners(request: OperatorRequest) -> HttpResponse:
     """Those whose import is complete, what ends soonest first."""
     at = clock.now()
     holdings = Prefetch(
-        "subscription__holdings", SubscriptionProduct.objects.filter(until_at=None).select_related("product")
+        "subscription__holdings",
+        SubscriptionProduct.objects.filter(until_at=None).select_related("product").order_by("product"),
     )
     rows = partners_of(request.user).exclude(PENDING).prefetch_related(holdings)
     rows = rows.annotate(customers=Count("children")).order_by("subscription__sort_at", "name_key", "pk")[:FEW]
@@ -75,7 +77,7 @@ def pending_partners(request: OperatorRequest) -> HttpResponse:
     shown = pending_rows(request.user)
     if request.htmx and request.GET.get("poll"):
         return poll(request, at)
-    rows = [pending_row(row, at, picked(request)) for row in shown[:FEW]]
+    rows = [pending_row(row, request.user, at, picked(request)) for row in shown[:FEW]]
     context = {"rows": rows, "poll": next_poll(rows), **surroundings(request, "pending_partners", at)}
     return render(request, template(request, "pending_partners"), context)
 
@@ -94,20 +96,21 @@ def pending_rows(operator: Operator, *also: int) -> QuerySet[Organization]:
     return rows.order_by(F("onboarding__error_at").asc(nulls_last=True), "onboarding__waiting_since", "pk")
 
 
-def pending_row(organization: Any, at: datetime, chosen: set[str]) -> dict:
+def pending_row(organization: Any, operator: Operator, at: datetime, chosen: set[str]) -> dict:
     onboarding = organization.onboarding
     organization.subscription.organization = onboarding.organization = organization
     complete = organization.subscription.imported_at is not None
+    copy = button(operator, onboarding.copying(at), organization)
     return {
         "id": organization.pk,
         "name": organization.name,
         "email": organization.notification_email,
         "selected": str(organization.pk) in chosen,
-        "copy": {"url": action_url("copy_activation_link", organization), "refusal": onboarding.copying(at).refusal},
+        "copy": copy,
         "mail": mail(onboarding.link_message),
         "steps": steps(onboarding),
         "progress": progress(onboarding),
-        "error": problem_of(organization, at),
+        "error": problem_of(organization, operator, at),
         "waiting": {} if complete else waiting(onboarding, at),
         "moving": onboarding.waits_for_us and not complete,
         "import_errors": organization.import_errors,
@@ -119,15 +122,23 @@ def pending_row(organization: Any, at: datetime, chosen: set[str]) -> dict:
     }  # fmt: skip
 
 
-def problem_of(organization: Organization, at: datetime) -> dict | None:
+def button(operator: Operator, rule: Action, organization: Organization) -> dict[str, str]:
+    """A row's own button: never hidden, but grey with the reason (R30)."""
+    refusal = access.refusal(operator, rule.name, organization) or rule.refusal
+    return {"url": action_url(rule.name, organization), "refusal": refusal}
+
+
+def problem_of(organization: Organization, operator: Operator, at: datetime) -> dict | None:
     onboarding = organization.onboarding
     problem = onboarding.problem
     if problem is None:
         return None
+    retry = button(operator, onboarding.retrying(at), organization)
     return {
         "cause": problem.cause,
         "remedy": problem.remedy,
-        "retry_url": action_url("try_again", organization) if onboarding.retrying(at).allowed else "",
+        "retry_url": retry["url"],
+        "retry_refusal": retry["refusal"],
     }
 
 
@@ -161,7 +172,7 @@ def next_poll(rows: list[dict]) -> dict | None:
 def poll(request: OperatorRequest, at: datetime) -> HttpResponse:
     """The rows as they are now. One that completed says so once; the next answer takes it away."""
     shown = {int(pk) for pk in ids_of(request, "shown")}
-    rows = [pending_row(row, at, picked(request)) for row in pending_rows(request.user, *shown)[:FEW]]
+    rows = [pending_row(row, request.user, at, picked(request)) for row in pending_rows(request.user, *shown)[:FEW]]
     known = [row for row in rows if row["id"] in shown]
     gone = {int(pk) for pk in ids_of(request, "gone")} | (shown - {row["id"] for row in known})
     context = {"rows": known, "gone": gone, "poll": next_poll(known), "tabs": tabs(request, "pending_partners")}

@@ -44,7 +44,7 @@ def after_trial(subscription: Subscription, at: datetime) -> dict | None:
     state = subscription.state(at)
     if state == State.HELD:
         text = _("Held — {reason}").format(reason=subscription.get_hold_reason_display())
-        detail = _("Upgrades on {when}").format(when=dates.moment(subscription.upgrade_at))
+        detail = _("Upgrades after a new notice, not before {when}").format(when=dates.moment(subscription.upgrade_at))
         return {"text": text, "detail": detail, "icon": "player-pause", "tone": "warn"}
     if state != State.TRIAL:
         return None

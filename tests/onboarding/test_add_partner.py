@@ -156,11 +156,16 @@ def test_another_distributors_partner_is_never_named(signed_in, mallory, contoso
     assert signed_in(mallory, htmx=True).post(URL, form()).status_code == 204
 
 
-def test_a_similar_name_is_a_hint(signed_in, alice, contoso):
-    """R6: said beside the field when the form comes back."""
+def test_a_similar_name_is_a_hint_as_soon_as_it_is_typed(signed_in, alice, contoso):
+    """R6: htmx asks the drawer again with what was typed so far."""
     partner(contoso, "Adatum")
-    page = signed_in(alice, htmx=True).post(URL, form(name="adatum", email="")).content.decode()
-    assert "You have a Partner with this name: Adatum, it@partner" in page
+    page = signed_in(alice, htmx=True).get(URL, {"name": "adatum", "email": ""}).content.decode()
+    assert "You have a Partner with this name already: Adatum, it@partner" in page
+
+
+def test_another_distributors_name_is_no_hint(signed_in, alice, mallory):
+    partner(mallory.organization, "Adatum")
+    assert "already" not in signed_in(alice, htmx=True).get(URL, {"name": "Adatum"}).content.decode()
 
 
 @pytest.mark.parametrize(

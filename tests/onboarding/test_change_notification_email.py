@@ -59,12 +59,20 @@ def test_what_is_not_an_address_is_refused(signed_in, alice, adatum, email):
     assert (changed.notification_email, changed.onboarding.link_version) == (adatum.notification_email, 1)
 
 
-def test_after_consent_it_is_refused(signed_in, alice, contoso):
+def test_after_consent_only_the_address_changes(signed_in, alice, contoso):
+    """R6: it stays editable; the link has been used."""
     connected = partner(contoso)
-    response = signed_in(alice, htmx=True).post(url(connected), NEW)
+    assert signed_in(alice, htmx=True).post(url(connected), NEW).status_code == 204
+    changed = fresh(connected)
+    assert changed.notification_email == NEW["email"]
+    assert changed.onboarding.link_version == connected.onboarding.link_version
+    assert not changed.messages.exists()
+
+
+def test_the_same_address_again_is_refused(signed_in, alice, adatum):
+    response = signed_in(alice, htmx=True).post(url(adatum), {"email": adatum.notification_email.upper()})
     assert response.status_code == 422
-    assert "The import is complete; the activation link was used." in response.content.decode()
-    assert fresh(connected).notification_email == connected.notification_email
+    assert "is the notification email already" in response.content.decode()
 
 
 def test_a_viewer_reads_why_not(signed_in, victor, adatum):

@@ -37,15 +37,10 @@ def test_the_drawer_says_what_happens_to_the_link(signed_in, alice, adatum, cont
     assert "The old link has expired; the email has a new one that works 30 days." in page
 
 
-def test_an_unsent_mail_is_replaced_not_doubled(signed_in, alice, adatum):
-    adatum.onboarding.resend(by=alice, at=NOW - DAY)
-    signed_in(alice, htmx=True).post(url(adatum))
-    assert list(links_to(adatum).order_by("about_at").values_list("state", flat=True)) == ["obsolete", "queued"]
-
-
-def test_pressed_twice_at_one_instant_it_is_one_mail(signed_in, alice, adatum):
+def test_while_the_mail_is_being_sent_it_is_not_sent_twice(signed_in, alice, adatum):
     client = signed_in(alice, htmx=True)
-    assert [client.post(url(adatum)).status_code for _ in range(2)] == [204, 204]
+    assert [client.post(url(adatum)).status_code for _ in range(2)] == [204, 422]
+    assert "is being sent at the moment" in client.get(url(adatum)).content.decode()
     assert list(links_to(adatum).values_list("state", flat=True)) == ["queued"]
 
 
