@@ -18,6 +18,8 @@ RESOURCES = contextlib.ExitStack()
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests() -> None:
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return  # the controller's cluster and settings are inherited; each worker has a database of its own in it
     # Without this a SIGTERM would leave the cluster's files behind.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

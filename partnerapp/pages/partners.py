@@ -112,7 +112,7 @@ def pending_row(organization: Any, operator: Operator, at: datetime, chosen: set
         "progress": progress(onboarding),
         "error": problem_of(organization, operator, at),
         "waiting": {} if complete else waiting(onboarding, at),
-        "moving": onboarding.waits_for_us and not complete,
+        "moving": not complete and (onboarding.waits_for_us or being_sent(onboarding.link_message)),
         "import_errors": organization.import_errors,
         "log_message": WORDS.get(organization.log_kind, ""),
         "log_at": organization.log_at,
@@ -140,6 +140,10 @@ def problem_of(organization: Organization, operator: Operator, at: datetime) -> 
         "retry_url": retry["url"],
         "retry_refusal": retry["refusal"],
     }
+
+
+def being_sent(message: Message | None) -> bool:
+    return message is not None and message.state == Message.State.QUEUED and message.attempts == 0
 
 
 def mail(message: Message | None) -> dict | None:

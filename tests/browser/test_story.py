@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
 
 
 def row(page: Page, name: str):
@@ -67,7 +67,7 @@ def test_a_partner_goes_the_whole_way(page: Page, demo: str, sign_in, context):
     sign_in(page, "Alice Adler")
     page.get_by_role("link", name="Pending Partners").click()
     add_partner(page, "Fourth Coffee", "it@fourthcoffee.example")
-    expect(row(page, "Fourth Coffee")).to_contain_text("CoreView Activation link sent")
+    expect(row(page, "Fourth Coffee")).to_contain_text("CoreView Activation link sent", timeout=30_000)
 
     visitor = context.new_page()
     connect(visitor, activation_link(page, demo, "Fourth Coffee"), "Fiona Ford")

@@ -14,7 +14,7 @@ import pytest
 from partnerapp.demo import process, supervisor
 from partnerapp.demo.directory import CHECKOUT, free_port
 
-pytestmark = pytest.mark.faults
+pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("demo")]
 
 
 @contextmanager

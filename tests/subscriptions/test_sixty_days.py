@@ -117,7 +117,7 @@ def assert_each_thing_happened_once():
 @pytest.mark.parametrize(
     ("jump", "ends"),
     [(23 * HOUR, {"production"}), (49 * HOUR, {"production"}), (5 * DAY, {"production", "held"}), (17 * DAY, {"held"})],
-    ids=str,
+    ids=lambda value: str(sorted(value) if isinstance(value, set) else value),
 )
 def test_clumsy_clocks(world, contoso, alice, jump, ends):
     """However the clock jumps, a trial converts after a notice of 24 hours, or is held; a blocked one expires."""
