@@ -28,7 +28,9 @@ def span(length: timedelta) -> str:
         return ngettext("%(n)d day", "%(n)d days", seconds // 86400) % {"n": seconds // 86400}
     if seconds >= 3600:
         return ngettext("%(n)d hour", "%(n)d hours", seconds // 3600) % {"n": seconds // 3600}
-    return ngettext("%(n)d minute", "%(n)d minutes", seconds // 60) % {"n": seconds // 60}
+    if seconds >= 60:
+        return ngettext("%(n)d minute", "%(n)d minutes", seconds // 60) % {"n": seconds // 60}
+    return _("less than a minute")
 
 
 def left(until: datetime, at: datetime) -> str:
