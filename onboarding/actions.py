@@ -17,8 +17,6 @@ from partnerapp.drawers import Consequence
 from partnerapp.models import Organization
 from subscriptions.models import Product
 
-get_or_post = require_http_methods(["GET", "HEAD", "POST"])
-
 
 def of_resending(organization: Organization, at: datetime) -> list[Consequence]:
     onboarding: Onboarding = organization.onboarding
@@ -112,31 +110,13 @@ WITHDRAW = drawers.Drawer(
 DRAWERS = [RESEND, CHANGE_EMAIL, RESET, WITHDRAW]
 
 
-@get_or_post
-@row_action("resend_activation_link")
-def resend_activation_link(request: OperatorRequest) -> HttpResponse:
-    return drawers.answer(request, RESEND)
+resend_activation_link = drawers.view(RESEND)
+change_notification_email = drawers.view(CHANGE_EMAIL)
+reset_link = drawers.view(RESET)
+withdraw = drawers.view(WITHDRAW)
 
 
-@get_or_post
-@row_action("change_notification_email")
-def change_notification_email(request: OperatorRequest) -> HttpResponse:
-    return drawers.answer(request, CHANGE_EMAIL)
-
-
-@get_or_post
-@row_action("reset_link")
-def reset_link(request: OperatorRequest) -> HttpResponse:
-    return drawers.answer(request, RESET)
-
-
-@get_or_post
-@row_action("withdraw")
-def withdraw(request: OperatorRequest) -> HttpResponse:
-    return drawers.answer(request, WITHDRAW)
-
-
-@get_or_post
+@require_http_methods(["GET", "HEAD", "POST"])
 @page("add_partner")
 def add_partner(request: OperatorRequest) -> HttpResponse:
     """R1–R6: name and email; everything else is given."""

@@ -14,6 +14,7 @@ from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.http import urlencode
+from django.views.decorators.http import require_http_methods
 from django_htmx.http import trigger_client_event
 
 from partnerapp import access, clock
@@ -72,6 +73,17 @@ class Selection:
             "names": names, "count": len(self.qualified), "total": len(self.rows),
             "skipped": skipped if len(self.rows) > 1 else [],
         }  # fmt: skip
+
+
+def view(drawer: Drawer) -> Callable[..., HttpResponse]:
+    """The view of one action: its drawer on GET, its verb on POST."""
+
+    @require_http_methods(["GET", "HEAD", "POST"])
+    @access.row_action(drawer.name)
+    def act(request: OperatorRequest) -> HttpResponse:
+        return answer(request, drawer)
+
+    return act
 
 
 def answer(request: OperatorRequest, drawer: Drawer) -> HttpResponse:

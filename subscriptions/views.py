@@ -3,18 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from django.http import HttpResponse
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods
 
 from partnerapp import dates, drawers
-from partnerapp.access import OperatorRequest, row_action
 from partnerapp.actions import Words
 from partnerapp.models import Operator, Organization
 from subscriptions import consequences, forms
 from subscriptions.terms import EXTENSION
-
-get_or_post = require_http_methods(["GET", "HEAD", "POST"])
 
 
 def about(one: Words, many: Words) -> Any:
@@ -97,26 +92,7 @@ CANCEL = drawers.Drawer(
 )
 DRAWERS = [EXTEND, MANAGE_UPGRADE, CONVERT, CANCEL]
 
-
-@get_or_post
-@row_action("extend_trial")
-def extend_trial(request: OperatorRequest) -> HttpResponse:
-    return drawers.answer(request, EXTEND)
-
-
-@get_or_post
-@row_action("manage_subscription_upgrade")
-def manage_subscription_upgrade(request: OperatorRequest) -> HttpResponse:
-    return drawers.answer(request, MANAGE_UPGRADE)
-
-
-@get_or_post
-@row_action("convert_to_production")
-def convert_to_production(request: OperatorRequest) -> HttpResponse:
-    return drawers.answer(request, CONVERT)
-
-
-@get_or_post
-@row_action("cancel_trial")
-def cancel_trial(request: OperatorRequest) -> HttpResponse:
-    return drawers.answer(request, CANCEL)
+extend_trial = drawers.view(EXTEND)
+manage_subscription_upgrade = drawers.view(MANAGE_UPGRADE)
+convert_to_production = drawers.view(CONVERT)
+cancel_trial = drawers.view(CANCEL)
