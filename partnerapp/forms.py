@@ -1,6 +1,7 @@
 """Form fields for words that people type: nothing invisible gets through."""
 
 import unicodedata
+import zoneinfo
 from typing import Any
 
 from django import forms
@@ -47,6 +48,19 @@ class Email(forms.EmailField):
 
     def refuse(self) -> str:
         raise ValidationError(_("Mail servers do not deliver to this address. Please use another one."), code="invalid")
+
+
+class Preferences(forms.Form):
+    """How the portal looks to an operator, and in which time zone it tells the time (R33)."""
+
+    theme = forms.ChoiceField(
+        label=_("Theme"), choices=[("system", _("As the system")), ("light", _("Light")), ("dark", _("Dark"))]
+    )
+    time_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        choices=lambda: [(zone, zone.replace("_", " ")) for zone in sorted(zoneinfo.available_timezones())],
+        help_text=_("All dates and times are shown in this zone, also in mails to you."),
+    )
 
 
 class Reason(forms.CharField):

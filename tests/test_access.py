@@ -22,7 +22,7 @@ SITE = [
 ]
 GUARDED = [url for url, label in SITE if label not in {"public", "demo"}]
 ACTIONS = [url for url in GUARDED if url.startswith("/organizations/actions/") and "add_partner" not in url]
-ONLY_POST = {"/organizations/actions/copy_activation_link/", "/organizations/actions/try_again/", "/preferences/"}
+ONLY_POST = {"/organizations/actions/copy_activation_link/", "/organizations/actions/try_again/"}
 HERE = "http://localhost/invoice/partners/pending/?order=name"
 MISSING = 999_999_999
 

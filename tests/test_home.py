@@ -1,4 +1,4 @@
-"""The start page: a distributor's Partners, a Partner's own subscription; and the operator's preferences."""
+"""The start page: a distributor's Partners, a Partner's own subscription."""
 
 import pytest
 
@@ -60,11 +60,3 @@ def test_the_theme_and_the_zone_are_kept(signed_in, bob):
     assert (answer.status_code, answer.url) == (303, "/?x=1")
     bob.refresh_from_db()
     assert (bob.theme, bob.time_zone) == ("dark", "Europe/Rome")
-
-
-@pytest.mark.parametrize("nonsense", ["", "purple", "../../etc/passwd", "x" * 500, "Mars/Phobos"])
-def test_a_nonsensical_preference_is_ignored(signed_in, bob, nonsense):
-    answer = signed_in(bob).post("/preferences/", {"theme": nonsense, "time_zone": nonsense, "next": "//evil.example"})
-    assert (answer.status_code, answer.url) == (303, "/")
-    bob.refresh_from_db()
-    assert (bob.theme, bob.time_zone) == ("system", "UTC")

@@ -1,20 +1,19 @@
 """The start page: a distributor's Partners, or a Partner's own subscription; and the operator's preferences."""
 
-import zoneinfo
 from datetime import datetime
 
+from django.forms.models import model_to_dict
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from partnerapp import clock, dates, drawers
 from partnerapp.access import OperatorRequest, may, page
-from partnerapp.models import Organization
+from partnerapp.forms import Preferences
+from partnerapp.models import Operator, Organization
 from partnerapp.pages.rows import subscription_cells
 from subscriptions.models.subscription import State
-
-THEMES = {"system", "light", "dark"}
 
 
 @require_safe
@@ -68,14 +67,14 @@ def facts(organization: Organization) -> list[dict]:
     return [{"label": label, "value": value} for label, value in rows]
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @page("home")
 def preferences(request: OperatorRequest) -> HttpResponse:
-    """Theme and time zone of the operator; nonsense is ignored."""
+    """Theme and time zone of the operator. The profile menu posts the theme alone."""
     operator = request.user
-    if (theme := request.POST.get("theme")) in THEMES:
-        operator.theme = theme
-    if (zone := request.POST.get("time_zone")) in zoneinfo.available_timezones():
-        operator.time_zone = zone
-    operator.save(update_fields=["theme", "time_zone"])
+    form = Preferences({**model_to_dict(operator, ["theme", "time_zone"]), **request.POST.dict()})
+    if request.method != "POST" or not form.is_valid():
+        context = {"form": form, "next": drawers.safe_next(request)}
+        return render(request, "preferences.html", context, status=422 if request.method == "POST" else 200)
+    Operator.objects.filter(pk=operator.pk).update(**form.cleaned_data)
     return HttpResponseRedirect(drawers.safe_next(request), status=303)
