@@ -76,7 +76,8 @@ def receipt(moved: timedelta, swept: dict[str, int], sent: dict[str, int]) -> st
     happened = [ngettext("%(n)d mail sent", "%(n)d mails sent", sent["sent"]) % {"n": sent["sent"]}]
     words = {"converted": _("{n} converted"), "held": _("{n} held"), "expired": _("{n} expired")}
     happened += [text.format(n=swept[name]) for name, text in words.items() if swept[name]]
-    return _("Moved {length}: {happened}.").format(length=dates.span(moved), happened=", ".join(happened))
+    length = dates.span(moved + timedelta(minutes=1))  # a press takes some seconds: a day is a day, not 23 hours
+    return _("Moved {length}: {happened}.").format(length=length, happened=", ".join(happened))
 
 
 def reset(request: HttpRequest) -> HttpResponse:
