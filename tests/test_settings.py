@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.xdist_group("settings")  # its cases are run once, not once a core
 CHECKOUT = Path(__file__).resolve().parents[1]
 VALID = {
     "PATH": os.defpath,
