@@ -99,11 +99,17 @@ def advance(onboarding: Onboarding) -> str:
         return wait(onboarding, error.retry_after)
     except Microsoft365Error as error:
         return fail(onboarding, error.code, getattr(error, "name", ""))
-    except Refused:  # withdrawn, reset or bound anew meanwhile: nothing to go on with
-        mine = Onboarding.objects.filter(pk=onboarding.pk, lease_until=onboarding.lease_until)
-        mine.update(lease_until=None)
-        return "waiting"
+    except Refused:
+        return drop(onboarding)
     return "configured"
+
+
+def drop(onboarding: Onboarding) -> str:
+    """Withdrawn, reset, bound anew, or done already: this try has nothing to go on with; a newer one stays due."""
+    mine = Onboarding.objects.filter(pk=onboarding.pk)
+    mine.filter(next_try_at=onboarding.next_try_at).update(next_try_at=None)
+    mine.filter(lease_until=onboarding.lease_until).update(lease_until=None)
+    return "waiting"
 
 
 def fail(onboarding: Onboarding, code: str, detail: str = "") -> str:

@@ -12,11 +12,13 @@ from django.test import Client
 from onboarding import links
 from onboarding.models import ImportRun, Onboarding, tenancy
 from onboarding.tenant_import import import_tenants
+from partnerapp import clock
 from partnerapp.microsoft365 import consent
 from partnerapp.microsoft365.errors import MissingPermission
 from partnerapp.microsoft365.sandbox import directory, licences, visitor
 from partnerapp.microsoft365.sandbox.directory import ADA, ADAM, ADATUM, BOB, EVE, FIONA, FOURTH_COFFEE, PAT, WANDA
 from partnerapp.microsoft365.sandbox.world import Faults
+from partnerapp.microsoft365.signin import Identity
 from partnerapp.models import Event, Message, Operator, Organization, SigninFlow
 from tests.factories import DAY, NOW, OperatorFactory, fresh, partner, pending_partner
 
@@ -769,3 +771,18 @@ def test_a_person_of_a_connected_partner_learns_nothing_of_another_one(ada, adat
     answer = ada.sign_in(BOB)
     assert answer.status_code == 409
     assert "Northwind" not in answer.content.decode()
+
+
+def test_consent_pressed_again_in_another_tab_while_the_import_runs(contoso, monkeypatch):
+    """The second return finds the import running: Microsoft is asked once more, and no try stays due for ever."""
+    asked = []
+    monkeypatch.setattr(consent, "check_permissions", asked.append)
+    done = {"started_at": NOW, "consented_at": NOW, "configured_at": NOW}
+    row = pending_partner(contoso, tid=ADATUM.tid, started_oid=ADA.oid, consenter_oid=ADA.oid, **done)
+    later = clock.wall() + DAY
+    ImportRun.objects.create(organization=row, tid=ADATUM.tid, ready_at=later, started_at=NOW)
+    person = Identity(ADATUM.tid, ADA.oid, ADA.name, ADA.email, ADA.username)
+    row.onboarding.consent_returned(person, version=1, at=NOW, wall=clock.wall())
+    assert import_tenants()["waiting"] == 1
+    assert (len(asked), fresh(row).onboarding.next_try_at) == (1, None)
+    assert ImportRun.objects.count() == 1
