@@ -204,8 +204,9 @@ def trial(contoso: Organization, n: int, at: datetime) -> tuple[Organization, Su
     name = f"Partner {uuid.uuid4().hex[:8]}"
     organization = Organization(
         id=next_id(), kind=Organization.Kind.PARTNER, distributor=contoso, parent=contoso, name=name,
-        name_key=name.lower(), notification_email=f"it{n}@partner{n}.example", tid=uuid.uuid4(), created_at=at,
+        notification_email=f"it{n}@partner{n}.example", tid=uuid.uuid4(), created_at=at,
     )  # fmt: skip
+    organization.fold_words()
     subscription = Subscription(
         organization=organization, distributor_id=contoso.pk, partner_id=organization.pk, kind="partner",
         seats=10 + n % 90, seats_on=at.date(), imported_at=at, started_at=at, ends_at=at + TRIAL, upgrade_at=at + TRIAL,

@@ -1,9 +1,12 @@
 """Distributors, Partners and customers: one table, one tree."""
 
 import unicodedata
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVectorField
 from django.db import connection, models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
@@ -18,6 +21,18 @@ def fold(text: str) -> str:
 def key_of(name: str) -> str:
     """The folded name as stored; folding can make one character eighteen, and an index takes only so much."""
     return fold(name)[:480]
+
+
+@SearchVectorField.register_lookup
+class Finds(models.Lookup):
+    """`search__finds=query`, a tsquery as `search_query` writes it."""
+
+    lookup_name = "finds"
+    prepare_rhs = False
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list]:
+        column, params = self.process_lhs(compiler, connection)
+        return f"{column} @@ %s::tsquery", [*params, self.rhs]
 
 
 class OrganizationQuerySet(models.QuerySet):
@@ -57,6 +72,16 @@ class Organization(models.Model):
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
     name = models.CharField(_("Organization name"), max_length=120)
     name_key = models.CharField(max_length=480, db_collation="C", editable=False)
+    # Each word behind the key of the list in which it is found: a search reads only what its own list holds.
+    search_text = models.TextField(editable=False, default="")
+    search = models.GeneratedField(
+        expression=models.Func(
+            models.Func(models.F("search_text"), models.Value(" "), function="string_to_array"),
+            function="array_to_tsvector",
+        ),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
     notification_email = models.EmailField(_("Notification email"))
     source = models.CharField(max_length=6, choices=Source, blank=True, default="")
     tid = models.UUIDField(null=True, blank=True)
@@ -103,16 +128,29 @@ class Organization(models.Model):
             models.Index(fields=["parent", "name_key", "id"], name="organization_below_by_name"),
             models.Index(fields=["distributor", "kind", "-created_at", "-id"], name="organization_newest"),
             models.Index(Lower("notification_email"), name="organization_email"),
+            GinIndex(fields=["search"], name="organization_search", fastupdate=False),
         ]
 
     def __str__(self) -> str:
         return self.name
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        self.name_key = key_of(self.name)
+    def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        self.fold_words()
+        if update_fields and {"name", "notification_email", "default_domain"} & set(update_fields):
+            update_fields = {*update_fields, "name_key", "search_text"}
         if self.pk is None and self.kind == self.Kind.DISTRIBUTOR:
             self.pk = self.distributor_id = next_id()  # its tree's key is its own id, so it must be known first
-        super().save(*args, **kwargs)
+        super().save(*args, update_fields=update_fields, **kwargs)
+
+    def fold_words(self) -> None:
+        """Set what it is sorted and found by: the words of name, email and domain, once for each list that it can be in.
+
+        `save` does so; who writes many rows at once calls it for each.
+        """
+        self.name_key = key_of(self.name)
+        words = f"{self.name_key} {fold(self.notification_email)} {fold(self.default_domain)}".split()
+        keys = {"partner": [self.distributor_id], "customer": [self.distributor_id, self.parent_id]}.get(self.kind, [])
+        self.search_text = " ".join(search_key(key, self.kind) + word for key in keys for word in dict.fromkeys(words))
 
     @property
     def owner(self) -> "Organization":
@@ -146,6 +184,16 @@ class Organization(models.Model):
         """Another organization has this one's Microsoft 365 tenant now (R13)."""
         others = Organization.objects.filter(tid=self.tid, tid_released_at=None).exclude(pk=self.pk)
         return self.tid is not None and others.exists()
+
+
+def search_key(owner_id: int | None, kind: str) -> str:
+    """What stands before each word of the organizations of this kind in the list of a distributor or a Partner."""
+    return f"{owner_id}{kind[0]}"
+
+
+def search_query(text: str, owner_id: int, kind: str) -> str:
+    """The tsquery for `search__finds`: organizations in which a word begins with each word of `text`; "" without words."""
+    return " & ".join(f"'{search_key(owner_id, kind)}{word}':*" for word in fold(text)[:480].split())
 
 
 def next_id() -> int:

@@ -18,6 +18,7 @@ from subscriptions.terms import (
 )
 
 DEADLINE = Case(When(blocked_at__isnull=False, then=F("ends_at")), default=F("upgrade_at"))
+RUNS = Q(started_at__isnull=False, withdrawn_at=None, converted_at=None, cancelled_at=None)
 OWNER = Case(When(kind="customer", then=F("partner_id")), default=F("distributor_id"))
 
 
@@ -26,8 +27,31 @@ class SubscriptionQuerySet(QuerySet):
 
     def under_trial(self, at: datetime) -> "SubscriptionQuerySet":
         """`Subscription.under_trial`."""
-        unchanged = Q(started_at__isnull=False, withdrawn_at=None, converted_at=None, cancelled_at=None)
-        return self.filter(unchanged, Q(ends_at__gt=at) | Q(blocked_at=None))
+        return self.filter(RUNS, Q(ends_at__gt=at) | Q(blocked_at=None))
+
+    def running(self, at: datetime) -> "SubscriptionQuerySet":
+        """`Subscription.running`."""
+        return self.filter(RUNS, ends_at__gt=at)
+
+    def blocked(self, at: datetime) -> "SubscriptionQuerySet":
+        """`Subscription.running`, and it will expire."""
+        return self.running(at).filter(blocked_at__isnull=False)
+
+    def held(self, at: datetime) -> "SubscriptionQuerySet":
+        """`State.HELD`."""
+        return self.filter(RUNS, ends_at__lte=at, blocked_at=None, held_at__isnull=False)
+
+    def expired(self, at: datetime) -> "SubscriptionQuerySet":
+        """`State.EXPIRED`."""
+        return self.filter(RUNS, ends_at__lte=at, blocked_at__isnull=False)
+
+    def cancelled(self, at: datetime) -> "SubscriptionQuerySet":
+        """`State.CANCELLED`."""
+        return self.filter(withdrawn_at=None, converted_at=None, cancelled_at__isnull=False)
+
+    def in_production(self, at: datetime) -> "SubscriptionQuerySet":
+        """`State.PRODUCTION`."""
+        return self.filter(withdrawn_at=None, converted_at__isnull=False)
 
     def extendable(self, at: datetime) -> "SubscriptionQuerySet":
         """`Subscription.extension` allowed."""

@@ -38,6 +38,16 @@ from subscriptions.terms import (
 # A difference counts hours; `started_at + 14 days` would count days of the session's time zone, in a restore for one.
 LENGTH = models.F("ends_at") - models.F("started_at")
 
+# What ends soonest, in all of a list and under each of its chips: the facts that do not depend on the instant.
+NEITHER = {"converted_at": None, "cancelled_at": None}
+LISTED = {
+    "listed": models.Q(imported_at__isnull=False),
+    "listed_blocked": models.Q(blocked_at__isnull=False, **NEITHER),
+    "listed_held": models.Q(held_at__isnull=False, **NEITHER),
+    "listed_cancelled": models.Q(cancelled_at__isnull=False, converted_at=None),
+    "listed_production": models.Q(converted_at__isnull=False),
+}
+
 
 class State(models.TextChoices):
     PENDING = "pending", gettext_lazy("Pending")
@@ -131,9 +141,14 @@ class Subscription(models.Model):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["distributor_id", "kind", "sort_at", "organization"], name="subscription_ends_soonest"
-            ),
+            *[
+                models.Index(
+                    fields=["distributor_id", "kind", "sort_at", "organization"],
+                    name=f"subscription_{name}",
+                    condition=condition,
+                )
+                for name, condition in LISTED.items()
+            ],
             models.Index(fields=["wake_at"], name="subscription_to_wake", condition=models.Q(wake_at__isnull=False)),
             models.Index(
                 fields=["distributor_id", "kind", "organization"],
@@ -187,6 +202,10 @@ class Subscription(models.Model):
         naming_it = to_admins.filter(about_at=self.upgrade_at) if self.upgrade_at else to_admins.none()
         return naming_it.filter(accepted_at__lte=at - NOTICE_LEAD).exists()
 
+    def running(self, at: datetime) -> bool:
+        """A trial before its end, blocked or not."""
+        return self.state(at) == State.TRIAL and self.ends_at is not None and at < self.ends_at
+
     def upgrade_is_due(self, at: datetime) -> bool:
         """The upgrade's instant has come: the sweep converts it, or else holds it."""
         return self.under_trial(at) and not self.blocked_at and self.upgrade_at is not None and self.upgrade_at <= at
@@ -220,8 +239,7 @@ class Subscription(models.Model):
 
     def extension(self, at: datetime) -> Action:
         """R16: once, in the last 72 hours; the drawer opens for any running trial."""
-        running = self.started_at is not None and self.state(at) == State.TRIAL and at < (self.ends_at or at)
-        return Action("extend_trial", self._extension_refusal(at), opens=running)
+        return Action("extend_trial", self._extension_refusal(at), opens=self.running(at))
 
     def _extension_refusal(self, at: datetime) -> str:
         if not self.under_trial(at) or self.ends_at is None:

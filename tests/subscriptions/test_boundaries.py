@@ -79,6 +79,10 @@ def told_from_memory(monkeypatch):
 
 FILTERS = {
     "under_trial": Subscription.under_trial,
+    "running": Subscription.running,
+    "blocked": lambda row, at: row.running(at) and row.blocked_at is not None,
+    "held": lambda row, at: row.state(at) == State.HELD,
+    "expired": lambda row, at: row.state(at) == State.EXPIRED,
     "extendable": lambda row, at: row.extension(at).allowed,
     "upgrade_due": Subscription.upgrade_is_due,
     "convertible": Subscription.convertible,
@@ -96,6 +100,13 @@ def test_the_rule_and_its_sql_form_agree(rows, told_from_memory, name):
         assert found == {row.pk for row in rows if FILTERS[name](row, at)}, at
         seen.add(len(found))
     assert len(seen) > 1  # the edges are among the instants
+
+
+@pytest.mark.parametrize(("name", "state"), [("cancelled", State.CANCELLED), ("in_production", State.PRODUCTION)])
+def test_what_stays_is_found_at_any_instant(rows, name, state):
+    for at in (INSTANTS[0], END, INSTANTS[-1]):
+        found = set(getattr(Subscription.objects, name)(at).values_list("pk", flat=True))
+        assert found == {row.pk for row in rows if row.state(at) == state}
 
 
 def test_the_nearest_notice_and_its_deadline_agree(rows):
