@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from onboarding import forms
 from onboarding.models import Onboarding
-from partnerapp import access, clock, dates, drawers
+from partnerapp import access, clock, dates, drawers, selection
 from partnerapp.access import OperatorRequest, page, row_action
 from partnerapp.actions import Refused
 from partnerapp.drawers import Consequence
@@ -139,7 +139,7 @@ def show_add_partner(
 ) -> HttpResponse:
     products = list(Product.for_a_partner())
     context = {
-        "drawer": {"url": request.path, "next": drawers.safe_next(request), "preview_url": request.path},
+        "drawer": drawers.frame(request, preview_url=request.path),
         "subject": None,
         "form": form,
         "skus": [product.name for product in products if product.kind == Product.Kind.SKU],
@@ -176,7 +176,7 @@ def similar(request: OperatorRequest) -> list[Consequence]:
 
 def one_visible(request: OperatorRequest, action: str) -> tuple[Organization, str]:
     """The one row that the request names (else 404), and why this operator may not do this ("" when it may)."""
-    organization = drawers.visible_rows(request)[0]
+    organization = selection.rows(request, clock.now())[0]
     return organization, access.refusal(request.user, action, organization)
 
 

@@ -11,19 +11,18 @@ from typing import Any
 from django.contrib import messages
 from django.db import transaction
 from django.forms import Form
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import trigger_client_event
 
-from partnerapp import access, clock
+from partnerapp import access, clock, selection
 from partnerapp.access import OperatorRequest
 from partnerapp.actions import Action, Refused, Words
 from partnerapp.models import Operator, Organization
+from partnerapp.selection import SHOWN, Selection
 
-MOST = 1_000  # rows of one bulk action
-SHOWN = 20  # of them are told apart in the drawer
 Consequence = tuple[str, Words]  # icon, sentence
 
 
@@ -47,34 +46,6 @@ class Drawer:
     danger: bool = False
 
 
-@dataclass(frozen=True)
-class Selection:
-    """The rows that a request names, and for each why the action is refused ("" when it is not)."""
-
-    rows: list[Organization]
-    refusals: dict[int, str]
-
-    @property
-    def qualified(self) -> list[Organization]:
-        return [row for row in self.rows if not self.refusals[row.pk]]
-
-    @property
-    def refusal(self) -> str:
-        """Why nothing can be done: the first row's sentence, or "" when at least one row qualifies."""
-        return "" if self.qualified else self.refusals[self.rows[0].pk]
-
-    @property
-    def subject(self) -> dict[str, Any]:
-        """For the template: whom it is about, and who is left out and why (R32)."""
-        shown = self.qualified or self.rows
-        skipped = [{"name": r.name, "reason": self.refusals[r.pk]} for r in self.rows if self.refusals[r.pk]]
-        names = [row.name for row in shown]
-        return {
-            "names": names, "count": len(self.qualified), "total": len(self.rows),
-            "skipped": skipped if len(self.rows) > 1 else [],
-        }  # fmt: skip
-
-
 def view(drawer: Drawer) -> Callable[..., HttpResponse]:
     """The view of one action: its drawer on GET, its verb on POST."""
 
@@ -89,53 +60,37 @@ def view(drawer: Drawer) -> Callable[..., HttpResponse]:
 def answer(request: OperatorRequest, drawer: Drawer) -> HttpResponse:
     """The view of one action (see the module)."""
     at = clock.now()
-    rows = visible_rows(request)
+    rows = selection.rows(request, at)
     forbidden = [access.refusal(request.user, drawer.name, row) for row in rows]
     if all(forbidden):
         return access.forbid(request, forbidden[0])
     refusals = {row.pk: sentence or drawer.rule(row, at).refusal for row, sentence in zip(rows, forbidden, strict=True)}
-    selection = Selection(rows, refusals)
+    selected = Selection(rows, refusals)
     if request.method == "POST":
-        return apply(request, drawer, selection, at)
-    initial = drawer.initial(selection.rows[0], at) if len(rows) == 1 else {}
-    return show(request, drawer, selection, drawer.form(initial=initial), at)
+        return apply(request, drawer, selected, at)
+    initial = drawer.initial(rows[0], at) if len(rows) == 1 else {}
+    return show(request, drawer, selected, drawer.form(initial=initial), at)
 
 
-def visible_rows(request: OperatorRequest) -> list[Organization]:
-    """The organizations that the request names by `id`, in id order; 404 unless every one is visible."""
-    ids = set((request.POST if request.method == "POST" and "id" in request.POST else request.GET).getlist("id"))
-    if not 0 < len(ids) <= MOST or not all(pk.isascii() and pk.isdigit() and len(pk) < 19 for pk in ids):
-        raise Http404
-    visible = access.visible_to(request.user).filter(pk__in=ids, subscription__isnull=False)
-    rows = list(
-        visible.select_related("parent", "subscription", "onboarding", "onboarding__link_message").order_by("pk")
-    )
-    if len(rows) != len({int(pk) for pk in ids}):
-        raise Http404
-    for row in rows:  # what was loaded once is not loaded again from the other side
-        row.subscription.organization = row.onboarding.organization = row
-    return rows
-
-
-def apply(request: OperatorRequest, drawer: Drawer, selection: Selection, at: datetime) -> HttpResponse:
+def apply(request: OperatorRequest, drawer: Drawer, selected: Selection, at: datetime) -> HttpResponse:
     form = drawer.form(request.POST)
-    if selection.refusal:
-        return show(request, drawer, selection, form, at, refusal=selection.refusal)
+    if selected.refusal:
+        return show(request, drawer, selected, form, at, refusal=selected.refusal)
     if not form.is_valid():
-        return show(request, drawer, selection, form, at, status=422)
+        return show(request, drawer, selected, form, at, status=422)
     try:
         with transaction.atomic():
-            for row in selection.qualified:  # in id order, so that two bulk actions cannot deadlock
+            for row in selected.qualified:  # in id order, so that two bulk actions cannot deadlock
                 drawer.apply(row, form.cleaned_data, request.user, at)
     except Refused as refused:
-        return show(request, drawer, selection, form, at, refusal=str(refused))
-    return changed(request, drawer.done(selection.qualified, form.cleaned_data), selection.qualified)
+        return show(request, drawer, selected, form, at, refusal=str(refused))
+    return changed(request, drawer.done(selected.qualified, form.cleaned_data), selected.qualified)
 
 
 def show(
     request: OperatorRequest,
     drawer: Drawer,
-    selection: Selection,
+    selected: Selection,
     form: Form,
     at: datetime,
     *,
@@ -144,13 +99,14 @@ def show(
 ) -> HttpResponse:
     """The drawer. `refusal`: the rule's answer to a press of Apply (422); before that the reason stands in the drawer."""
     context = {
-        "drawer": {"url": own_url(request, selection.rows), "next": safe_next(request), "preview_url": ""},
-        "subject": selection.subject,
+        # Applied is what is told here: a row that only qualifies later stays out.
+        "drawer": frame(request, ids=[row.pk for row in selected.qualified or selected.rows]),
+        "subject": selected.subject,
         "form": form,
-        "consequences": [{"icon": icon, "text": text} for icon, text in told(drawer, selection.qualified, at)],
-        "refusal": refusal or selection.refusal,
+        "consequences": [{"icon": icon, "text": text} for icon, text in told(drawer, selected.qualified, at)],
+        "refusal": refusal or selected.refusal,
         "refused": bool(refusal),
-        **drawer.details(selection.qualified or selection.rows, at),
+        **drawer.details(selected.qualified or selected.rows, at),
     }
     return render(request, f"organizations/{drawer.name}.html", context, status=422 if refusal else status)
 
@@ -161,11 +117,14 @@ def told(drawer: Drawer, rows: list[Organization], at: datetime) -> list[Consequ
     if len(each) < 2:
         return each[0] if each else []
     common = [line for line in each[0] if all(line in lines for lines in each)]
+    if more := len(rows) - len(each):
+        common.append(("dots", _("And so on, by the same rules, for {count} more.").format(count=more)))
     return [line for lines in each for line in lines if line not in common] + common
 
 
-def own_url(request: OperatorRequest, rows: list[Organization]) -> str:
-    return f"{request.path}?{urlencode({'id': [row.pk for row in rows]}, doseq=True)}"
+def frame(request: HttpRequest, *, ids: list[int] | None = None, preview_url: str = "") -> dict[str, Any]:
+    """What drawer.html needs: where its form goes and for which rows, and where to go afterwards without htmx."""
+    return {"url": request.path, "ids": ids or [], "next": safe_next(request), "preview_url": preview_url}
 
 
 def safe_next(request: HttpRequest) -> str:
@@ -179,5 +138,5 @@ def changed(request: OperatorRequest, sentence: Words, rows: list[Organization])
         messages.success(request, str(sentence))
         return HttpResponseRedirect(safe_next(request), status=303)
     response = HttpResponse(status=204)
-    trigger_client_event(response, "organizations-changed", {"ids": [row.pk for row in rows]})
+    trigger_client_event(response, "organizations-changed", {"count": len(rows)})
     return trigger_client_event(response, "toast", {"text": str(sentence), "level": "success"})

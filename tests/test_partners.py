@@ -35,12 +35,12 @@ def items(answer):
 @pytest.mark.parametrize(
     ("name", "level", "trial", "after"),
     [
-        ("Northwind", "PRODUCTION", "–", "–"),
+        ("Northwind", "PRODUCTION since 30 Nov 2026", "–", "–"),
         ("Fabrikam", "TRIAL", "3 days left · 4 Dec 2026", "Upgrades to Production"),
         ("Tailspin", "TRIAL", "5 days left · 6 Dec 2026", "Blocked — will expire"),
         ("Wingtip", "TRIAL Expired", "ended · 1 Dec 2026", "–"),
         ("Lucerne", "TRIAL Trial — held", "ended · 1 Dec 2026", HELD),
-        ("Trey", "TRIAL Cancelled", "–", "–"),
+        ("Trey", "TRIAL Cancelled since 30 Nov 2026", "–", "–"),
         ("Due", "TRIAL", "ended · 1 Dec 2026", "Upgrade due"),
     ],
 )
@@ -78,8 +78,8 @@ def test_the_tabs_count_both_lists(signed_in, alice, contoso):
     pending_partner(contoso, "Gone", subscription__withdrawn_at=NOW)
     tabs = signed_in(alice).get(URL).context["tabs"]
     assert [(tab["label"], tab["count"], tab["current"]) for tab in tabs] == [
-        ("Partners", 1, True),
-        ("Pending Partners", 2, False),
+        ("Partners", "1", True),
+        ("Pending Partners", "2", False),
     ]
 
 

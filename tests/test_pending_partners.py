@@ -138,7 +138,7 @@ def test_a_poll_answers_with_the_rows_as_they_are_now(signed_in, alice, contoso)
     page = client.get(url).content.decode()
     assert "Users 30 of 45" in page
     assert f'<tr id="organization-{pending.pk}"' in page
-    assert page.count('hx-swap-oob="true"') == 3  # the row and both counts
+    assert page.count('hx-swap-oob="true"') == 6  # the row, the counts of both tabs and of three chips
 
 
 @pytest.fixture

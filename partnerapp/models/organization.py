@@ -30,9 +30,9 @@ class Finds(models.Lookup):
     lookup_name = "finds"
     prepare_rhs = False
 
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, list]:
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple]:
         column, params = self.process_lhs(compiler, connection)
-        return f"{column} @@ %s::tsquery", [*params, self.rhs]
+        return f"{column} @@ %s::tsquery", (*params, self.rhs)
 
 
 class OrganizationQuerySet(models.QuerySet):
@@ -42,6 +42,11 @@ class OrganizationQuerySet(models.QuerySet):
         Read what belongs to it in a later statement: one that had to wait for a lock sees joined rows as they were before.
         """
         return Organization.objects.select_for_update(no_key=True).get(pk=pk)
+
+    def with_tenant_taken(self) -> "OrganizationQuerySet":
+        """Annotate what `tenant_taken` would ask of the database for each row."""
+        others = Organization.objects.filter(tid=models.OuterRef("tid"), tid_released_at=None)
+        return self.annotate(tenant_is_taken=models.Exists(others.exclude(pk=models.OuterRef("pk"))))
 
     def like(self, name: str) -> "OrganizationQuerySet":
         """Those with the same name, however it is written (R6)."""
@@ -149,7 +154,9 @@ class Organization(models.Model):
         """
         self.name_key = key_of(self.name)
         words = f"{self.name_key} {fold(self.notification_email)} {fold(self.default_domain)}".split()
-        keys = {"partner": [self.distributor_id], "customer": [self.distributor_id, self.parent_id]}.get(self.kind, [])
+        lists: dict[str, list[int | None]] = {"partner": [self.distributor_id]}
+        lists["customer"] = [self.distributor_id, self.parent_id]
+        keys = lists.get(self.kind, [])
         self.search_text = " ".join(search_key(key, self.kind) + word for key in keys for word in dict.fromkeys(words))
 
     @property
@@ -182,8 +189,9 @@ class Organization(models.Model):
 
     def tenant_taken(self) -> bool:
         """Another organization has this one's Microsoft 365 tenant now (R13)."""
-        others = Organization.objects.filter(tid=self.tid, tid_released_at=None).exclude(pk=self.pk)
-        return self.tid is not None and others.exists()
+        if self.tid is None or "tenant_is_taken" in self.__dict__:
+            return self.tid is not None and self.__dict__["tenant_is_taken"]
+        return Organization.objects.filter(tid=self.tid, tid_released_at=None).exclude(pk=self.pk).exists()
 
 
 def search_key(owner_id: int | None, kind: str) -> str:

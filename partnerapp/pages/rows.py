@@ -1,10 +1,19 @@
-"""How a subscription looks in a list's cells and on the start page: words, tones and icons of facts at an instant."""
+"""The rows of the lists, on the page and in an export: words, tones and icons of facts at an instant (UTC)."""
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
-from partnerapp import dates
+from onboarding.steps import link_words, progress, steps, waiting
+from partnerapp import access, dates
+from partnerapp.actions import Action
+from partnerapp.models import Message, Operator, Organization
+from partnerapp.models.event import WORDS
 from subscriptions.models import Subscription
 from subscriptions.models.subscription import State
 
@@ -15,12 +24,36 @@ SHOWN_STATES = {  # where the state says more than the level: tone, icon
 }
 
 
+def partner_row(subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
+    """A Partner (or customer) whose import is complete."""
+    return {
+        **organization_cells(subscription.organization),
+        **subscription_cells(subscription, at),
+        "after": after_trial(subscription, at),
+        "skus": products(subscription, "sku"),
+        "add_ons": products(subscription, "addon"),
+        "customers": subscription.customers,
+        "seats": subscription.seats,
+        "extended_at": subscription.extended_at,
+    }
+
+
+def organization_cells(organization: Organization) -> dict[str, Any]:
+    return {"id": organization.pk, "name": organization.name, "email": organization.notification_email}
+
+
+def products(subscription: Subscription, kind: str) -> list[str]:
+    """The names of what it holds now. Lists load it with a prefetch of the current holdings."""
+    return [holding.product.name for holding in subscription.holdings.all() if holding.product.kind == kind]
+
+
 def subscription_cells(subscription: Subscription, at: datetime) -> dict:
-    """Level, state and trial of a row."""
+    """Level, state and trial of a row; `since` is the day on which a state without a trial began."""
     state = subscription.state(at)
     tone, icon = SHOWN_STATES.get(state, ("", ""))
     shown = {"word": state.label, "tone": tone, "icon": icon} if state in SHOWN_STATES else None
-    return {"level": subscription.level, "state": shown, "trial": trial(subscription, at)}
+    since = {State.PRODUCTION: subscription.converted_at, State.CANCELLED: subscription.cancelled_at}.get(state)
+    return {"level": subscription.level, "state": shown, "since": since, "trial": trial(subscription, at)}
 
 
 def trial(subscription: Subscription, at: datetime) -> dict | None:
@@ -49,7 +82,133 @@ def after_trial(subscription: Subscription, at: datetime) -> dict | None:
     if state != State.TRIAL:
         return None
     if subscription.blocked_at:
-        return {"text": _("Blocked — will expire"), "icon": "ban", "tone": "warn"}
+        return {"text": _("Blocked — will expire"), "detail": blocked_by(subscription), "icon": "ban", "tone": "warn"}
     if subscription.upgrade_at and at >= subscription.upgrade_at:
         return {"text": _("Upgrade due"), "icon": "circle-arrow-up", "tone": "info"}
     return {"text": _("Upgrades to Production"), "icon": "circle-arrow-up", "tone": "info"}
+
+
+def blocked_by(subscription: Subscription) -> str:
+    """Who blocked the upgrade and, if it was said, why."""
+    who = subscription.blocked_by.name if subscription.blocked_by else ""
+    return ": ".join(part for part in (who, subscription.blocked_reason) if part)
+
+
+# Pending ------------------------------------------------------------------------------------------------------------
+
+
+def pending_row(subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
+    """One on its way; `moved` says that its import completed while the page was open."""
+    organization = subscription.organization
+    onboarding = organization.onboarding
+    organization.subscription, onboarding.organization = subscription, organization
+    complete, withdrawn = subscription.imported_at is not None, subscription.withdrawn_at is not None
+    message = onboarding.link_message
+    here = reverse("pending_partners")
+    return {
+        **organization_cells(organization),
+        "copy": button(operator, onboarding.copying(at), organization, here),
+        "mail": mail(message),
+        "withdrawn_at": subscription.withdrawn_at,
+        "converted_at": subscription.converted_at,
+        "steps": steps(onboarding),
+        "progress": progress(onboarding),
+        "error": problem_of(organization, operator, at, here),
+        "waiting": {} if complete else waiting(onboarding, at),
+        "moving": not complete and not withdrawn and (onboarding.waits_for_us or being_sent(message)),
+        "import_errors": subscription.import_errors,
+        "log_message": WORDS.get(subscription.log_kind, ""),
+        "log_at": subscription.log_at,
+        "expires_at": None if onboarding.connected or withdrawn else onboarding.link_expires_at,
+        "expired": at >= onboarding.link_expires_at,
+        "moved": {"text": _("Import completed: moved to Partners"), "url": reverse("partners")} if complete else None,
+    }  # fmt: skip
+
+
+def button(operator: Operator, rule: Action, organization: Organization, here: str) -> dict[str, str]:
+    """A row's own button: never hidden, but grey with the reason (R30)."""
+    refusal = access.refusal(operator, rule.name, organization) or rule.refusal
+    query = urlencode({"id": str(organization.pk), "next": here})
+    return {"url": f"{reverse(rule.name)}?{query}", "refusal": refusal}
+
+
+def problem_of(organization: Organization, operator: Operator, at: datetime, here: str) -> dict | None:
+    onboarding = organization.onboarding
+    problem = onboarding.problem
+    if problem is None:
+        return None
+    retry = button(operator, onboarding.retrying(at), organization, here)
+    return {
+        "cause": problem.cause,
+        "remedy": problem.remedy,
+        "retry_url": retry["url"],
+        "retry_refusal": retry["refusal"],
+    }
+
+
+def being_sent(message: Message | None) -> bool:
+    return message is not None and message.state == Message.State.QUEUED and message.attempts == 0
+
+
+def mail(message: Message | None) -> dict | None:
+    if message is None:
+        return None
+    failed = message.state in {Message.State.REFUSED, Message.State.AMBIGUOUS}
+    states = {Message.State.SENT: "sent", Message.State.QUEUED: "sending"}
+    return {
+        "state": "refused" if failed else states.get(Message.State(message.state), ""),
+        "reason": message.last_error,
+    }
+
+
+# Exports ------------------------------------------------------------------------------------------------------------
+
+Columns = list[tuple[Any, Callable[[Any, datetime], Any]]]
+NAMED: Columns = [
+    (gettext_lazy("Organization name"), lambda row, at: row.organization.name),
+    (gettext_lazy("Notification email"), lambda row, at: row.organization.notification_email),
+]
+PARTNER_COLUMNS: Columns = [
+    *NAMED,
+    (gettext_lazy("Subscription level"), lambda row, at: row.level),
+    (gettext_lazy("State"), lambda row, at: row.state(at).label),
+    (gettext_lazy("Trial started"), lambda row, at: row.started_at),
+    (gettext_lazy("Trial ends"), lambda row, at: row.ends_at),
+    (gettext_lazy("After trial"), lambda row, at: (after_trial(row, at) or {"text": ""})["text"]),
+    (gettext_lazy("Extended"), lambda row, at: row.extended_at),
+    (gettext_lazy("In production since"), lambda row, at: row.converted_at),
+    (gettext_lazy("SKUs"), lambda row, at: ", ".join(products(row, "sku"))),
+    (gettext_lazy("Add-ons"), lambda row, at: ", ".join(products(row, "addon"))),
+    (gettext_lazy("Customers"), lambda row, at: row.customers),
+    (gettext_lazy("Seats"), lambda row, at: row.seats),
+]
+
+
+def of_onboarding(value: Callable[[Any, datetime], Any]) -> Callable[[Any, datetime], Any]:
+    """A value of the row's onboarding, which then knows its subscription without asking for it again."""
+
+    def of_row(row: Any, at: datetime) -> Any:
+        onboarding = row.organization.onboarding
+        row.organization.subscription, onboarding.organization = row, row.organization
+        return value(onboarding, at)
+
+    return of_row
+
+
+def status_words(onboarding: Any, at: datetime) -> str:
+    if onboarding.subscription.withdrawn_at:
+        return str(State.WITHDRAWN.label)
+    first = onboarding.started_at is None and not onboarding.error_code
+    return link_words(onboarding) if first else onboarding.status.words
+
+
+PENDING_COLUMNS: Columns = [
+    *NAMED,
+    (gettext_lazy("Onboarding"), of_onboarding(status_words)),
+    (gettext_lazy("Waiting for"), of_onboarding(lambda onboarding, at: waiting(onboarding, at)["text"])),
+    (gettext_lazy("Waiting since"), of_onboarding(lambda onboarding, at: onboarding.waiting_since)),
+    (gettext_lazy("Import errors"), lambda row, at: row.import_errors),
+    (gettext_lazy("Event log messages"), lambda row, at: str(WORDS.get(row.log_kind, ""))),
+    (gettext_lazy("Latest message"), lambda row, at: row.log_at),
+    (gettext_lazy("Link expires"), of_onboarding(lambda onboarding, at: onboarding.link_expires_at)),
+]

@@ -1,0 +1,251 @@
+"""The page of any list: its rows, toolbar, tabs, Actions menu and selection bar; its export; its poll."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.formats import number_format
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+from django_htmx.http import trigger_client_event
+
+from partnerapp import access, clock, exports, selection, tables
+from partnerapp.access import OperatorRequest, page
+from partnerapp.models import Operator, Organization
+from partnerapp.pages.menu import menu
+from partnerapp.tables import MOST, Asked, Matches, Table
+
+FORMATS = {"csv": exports.as_csv, "xlsx": exports.as_xlsx}
+MOVING_SECONDS, QUIET_SECONDS = 2, 10  # between two polls
+
+
+def view(table: Table, tabs: Sequence[Table]) -> Any:
+    """The view of a list; `tabs` are the lists beside it, itself included."""
+
+    @require_safe
+    @page(table.action)
+    def listing(request: OperatorRequest) -> HttpResponse:
+        asked = Asked.of(table, request.GET)
+        polled = table.watched and request.htmx and request.GET.get("poll")
+        return poll(request, asked, tabs) if polled else show(request, asked, tabs)
+
+    listing.table = table
+    return listing
+
+
+def show(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpResponse:
+    at, operator = clock.now(), request.user
+    matches = tables.search(asked, operator)
+    found = tables.page(asked, tables.matching(asked, operator, at, matches))
+    counts = tables.counts(asked, operator, at, matches, tabs)
+    chosen = selection.chosen(request, at)
+    rows = rows_of(found.rows, asked.table, operator, at, {row.pk for row in chosen})
+    here = {row["id"] for row in rows}
+    context = {
+        "rows": rows,
+        "poll": next_poll(asked, rows),
+        "toolbar": toolbar(asked, counts, matches),
+        "pager": pager(asked, found, counts),
+        "tabs": tabs_of(asked.table, tabs, counts),
+        "elsewhere": [row.pk for row in chosen if row.pk not in here and "all" not in request.GET],
+        **around(request, asked, chosen, at),
+    }
+    fragment = request.htmx and not request.htmx.history_restore_request
+    name = f"{asked.table.name}_list" if fragment else asked.table.name
+    response = render(request, f"organizations/{name}.html", context)
+    return remember(request, response, asked) if fragment else response
+
+
+def remember(request: OperatorRequest, response: HttpResponse, asked: Asked) -> HttpResponse:
+    """The address bar says what is shown, without what is selected; typing a search leaves one step to go back."""
+    if access.current_page(request) != asked.here:
+        response.headers["HX-Replace-Url" if request.htmx.trigger == "search" else "HX-Push-Url"] = asked.here
+    return response
+
+
+def rows_of(found: Iterable[Any], table: Table, operator: Operator, at: datetime, chosen: set[int]) -> list[dict]:
+    return [{**table.row(row, operator, at), "selected": row.pk in chosen} for row in found]
+
+
+def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], at: datetime) -> dict[str, Any]:
+    """Title, Actions menu and selection bar: what the selected rows allow, from the rules (R30)."""
+    table = asked.table
+    add = {
+        "label": _("Add Partner"),
+        "url": reverse("add_partner"),
+        "refusal": access.refusal(request.user, "add_partner"),
+    }
+    listing = {
+        "title": table.title,
+        "url": asked.here,
+        "path": table.url,
+        "state": {name: asked.params[name] for name in ("q", "chip", "order", "size") if name in asked.params},
+        "kept": {name: asked.params[name] for name in ("chip", "size") if name in asked.params},
+        "selection_url": reverse(f"{table.name}_selection"),
+        "export_url": reverse(f"{table.name}_export"),
+        "add": add,
+    }
+    return {
+        "listing": listing,
+        "selection": selection_of(request, chosen),
+        "menu": menu(request.user, chosen, at, add),
+    }
+
+
+def selection_of(request: OperatorRequest, chosen: list[Organization]) -> dict[str, Any]:
+    names = ", ".join(sorted(row.name for row in chosen[:100])[:3])
+    more = " …" if len(chosen) > 3 else ""
+    return {"count": len(chosen), "names": names + more, "all": request.GET.get("all", "") if chosen else ""}
+
+
+def choosing(table: Table) -> Any:
+    """The view that draws the selection bar and the Actions menu anew when the selection changes."""
+
+    @require_safe
+    @page(table.action)
+    def selected(request: OperatorRequest) -> HttpResponse:
+        at = clock.now()
+        context = around(request, Asked.of(table, request.GET), selection.chosen(request, at), at)
+        return render(request, "organizations/selection.html", context)
+
+    return selected
+
+
+# Above and below the table ------------------------------------------------------------------------------------------
+
+
+def toolbar(asked: Asked, counts: dict[str, int], matches: Matches) -> dict[str, Any]:
+    table = asked.table
+    chips = [
+        {
+            "name": chip.name,
+            "label": chip.label,
+            "url": asked.url(chip=chip, order=table.orders[0]),
+            "current": chip is asked.chip,
+            "count": capped(counts[chip.name]),
+            "tone": chip.tone if counts[chip.name] else "",
+        }
+        for chip in table.chips
+    ]
+    orders = [{"name": order.name, "label": order.label, "current": order is asked.order} for order in table.orders]
+    return {
+        "q": asked.q,
+        "chips": chips,
+        "orders": orders,
+        "ordered": asked.ordered,
+        "too_many": matches.more,
+        "everything": table.url,
+        "filtered": bool(asked.q) or asked.chip is not table.chips[0],
+    }
+
+
+def capped(count: int) -> str:
+    """`1,000+`: nothing is counted further."""
+    return f"{number_format(MOST, force_grouping=True)}+" if count > MOST else number_format(count, force_grouping=True)
+
+
+def pager(asked: Asked, found: tables.Page, counts: dict[str, int]) -> dict[str, Any]:
+    total = counts[asked.chip.name]
+    every = asked.url() if len(found.rows) < total <= MOST else ""
+    choose = reverse(f"{asked.table.name}_selection")
+    sizes = [{"value": size, "url": asked.url(size=size), "current": size == asked.size} for size in tables.SIZES]
+    return {
+        "shown": len(found.rows),
+        "total": capped(total),
+        "next": asked.url(after=found.next) if found.next else "",
+        "previous": asked.url(before=found.previous) if found.previous else "",
+        "sizes": sizes if total > tables.SIZES[0] else [],
+        "all": every,
+        "select_all": f"{choose}?{urlencode({'all': every})}",
+        "too_many": total > MOST,
+    }
+
+
+def tabs_of(current: Table, tabs: Sequence[Table], counts: dict[str, int]) -> list[dict]:
+    return [
+        {
+            "name": table.name,
+            "label": table.title,
+            "url": table.url,
+            "current": table is current,
+            "count": capped(counts[table.name]),
+        }
+        for table in tabs
+    ]
+
+
+# Export -------------------------------------------------------------------------------------------------------------
+
+
+def exporting(table: Table) -> Any:
+    """The view of a list's export: the selected rows, or everything that its filter leaves."""
+
+    @require_safe
+    @page(table.action)
+    def export(request: OperatorRequest) -> HttpResponseBase:
+        at, asked = clock.now(), Asked.of(table, request.GET)
+        rows = tables.matching(asked, request.user, at)
+        if {"id", "all"} & request.GET.keys():
+            rows = table.rows(request.user).filter(pk__in=[row.pk for row in selection.chosen(request, at)])
+        cells = (
+            [value(row, at) for _heading, value in table.columns]
+            for found in tables.pages(asked, rows)
+            for row in found
+        )
+        write = FORMATS.get(request.GET.get("format", ""), exports.as_csv)
+        return write(table.name, [heading for heading, _value in table.columns], cells)
+
+    return export
+
+
+# What moves ---------------------------------------------------------------------------------------------------------
+
+
+def next_poll(asked: Asked, rows: list[dict]) -> dict | None:
+    """Ask again soon while something moves, later while somebody is waited for, and never when nothing is shown."""
+    if not asked.table.watched or not rows:
+        return None
+    going = ",".join(str(row["id"]) for row in rows if not row["moved"])
+    gone = ",".join(str(row["id"]) for row in rows if row["moved"])
+    query = urlencode({**asked.params, "poll": 1, "shown": going, "gone": gone})
+    seconds = MOVING_SECONDS if gone or any(row["moving"] for row in rows) else QUIET_SECONDS
+    return {"url": f"{asked.table.url}?{query}", "seconds": seconds}
+
+
+def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpResponse:
+    """The rows as they are now. One that completed says so once; the next answer takes it away."""
+    at, operator, table = clock.now(), request.user, asked.table
+    assert table.watched is not None
+    shown, gone = (listed(request.GET.get(name, "")) for name in ("shown", "gone"))
+    matches = tables.search(asked, operator)
+    staying = set(tables.matching(asked, operator, at, matches).filter(pk__in=shown).values_list("pk", flat=True))
+    found = table.shown(table.watched(operator).filter(pk__in=shown)).order_by("pk")
+    known = rows_of(found, table, operator, at, selection.ids_of(request.GET, "id"))
+    rows = [row for row in known if row["id"] in staying or row["moved"]]
+    counts = tables.counts(asked, operator, at, matches, tabs)
+    context = {
+        "rows": rows,
+        "gone": gone | (shown - {row["id"] for row in rows}),
+        "poll": next_poll(asked, rows),
+        "tabs": tabs_of(table, tabs, counts),
+        "toolbar": toolbar(asked, counts, matches),
+    }
+    return announce(render(request, "organizations/pending_poll.html", context), rows)
+
+
+def listed(text: str) -> set[int]:
+    """The well-formed ids of a list with commas."""
+    return {int(pk) for pk in text.split(",")[: tables.SIZES[-1]] if selection.well_formed(pk)}
+
+
+def announce(response: HttpResponse, rows: list[dict]) -> HttpResponse:
+    """A toast for the first row that completed."""
+    for row in [row for row in rows if row["moved"]][:1]:
+        text = _("{name}: import completed. It is in Partners now.").format(name=row["name"])
+        trigger_client_event(response, "toast", {"text": text, "level": "success", "href": row["moved"]["url"]})
+    return response

@@ -1,0 +1,46 @@
+"""The Actions menu: every action, the refused ones grey with their reason (R30)."""
+
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from onboarding.actions import DRAWERS as ONBOARDING_DRAWERS
+from partnerapp import access
+from partnerapp.drawers import Drawer
+from partnerapp.models import Operator, Organization
+from subscriptions.views import DRAWERS as SUBSCRIPTION_DRAWERS
+
+DRAWERS: list[Drawer] = [*SUBSCRIPTION_DRAWERS, *ONBOARDING_DRAWERS]
+
+
+def menu(operator: Operator, rows: list[Organization], at: datetime, add: dict) -> list[dict]:
+    """What can be done with the selected rows, "Add" first."""
+    first = {"name": "add_partner", "icon": "plus", **add, "takes_selection": False}
+    items = [menu_item(drawer, operator, rows, at) for drawer in DRAWERS]
+    items[0]["divider"] = items[len(SUBSCRIPTION_DRAWERS)]["divider"] = True
+    return [first, *items]
+
+
+def menu_item(drawer: Drawer, operator: Operator, rows: list[Organization], at: datetime) -> dict:
+    """One action for the selected rows: "Extend trial (3 of 5)"; grey with the first reason when none qualifies."""
+    answers = [(access.refusal(operator, drawer.name, row), drawer.rule(row, at)) for row in rows]
+    allowed = [rule for who, rule in answers if not who and rule.allowed]
+    opens = [rule for who, rule in answers if not who and rule.openable]
+    label = str(drawer.label)
+    if len(rows) > 1 and allowed:
+        label = _("{action} ({count} of {total})").format(action=label, count=len(allowed), total=len(rows))
+    reason = next((who or rule.refusal for who, rule in answers if who or rule.refusal), "")
+    if not rows:
+        reason = _("Select a Partner first.")
+    usable = bool(allowed or (opens and len(rows) == 1))
+    return {
+        "name": drawer.name,
+        "label": label,
+        "url": reverse(drawer.name),
+        "icon": drawer.icon,
+        "refusal": "" if usable else reason,
+        "note": reason if usable and not allowed else "",
+        "danger": drawer.danger,
+        "takes_selection": True,
+    }

@@ -1,0 +1,99 @@
+"""Which rows a request is about: ids one by one (`id`), or all rows of a list (`all`, the list's own URL)."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404, QueryDict
+
+from partnerapp import access, tables
+from partnerapp.access import OperatorRequest
+from partnerapp.models import Operator, Organization
+from partnerapp.tables import MOST
+
+SHOWN = 20  # rows of one action that are told apart
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The rows that a request names, and for each why the action is refused ("" when it is not)."""
+
+    rows: list[Organization]
+    refusals: dict[int, str]
+
+    @property
+    def qualified(self) -> list[Organization]:
+        return [row for row in self.rows if not self.refusals[row.pk]]
+
+    @property
+    def refusal(self) -> str:
+        """Why nothing can be done: the first row's sentence, or "" when at least one row qualifies."""
+        return "" if self.qualified else self.refusals[self.rows[0].pk]
+
+    @property
+    def subject(self) -> dict[str, Any]:
+        """For the template: whom it is about, and who is left out and why (R32)."""
+        shown = self.qualified or self.rows
+        skipped = [{"name": r.name, "reason": self.refusals[r.pk]} for r in self.rows if self.refusals[r.pk]]
+        names = [row.name for row in shown]
+        return {
+            "names": names[:SHOWN], "more": max(len(names) - SHOWN, 0),
+            "count": len(self.qualified), "total": len(self.rows),
+            "skipped": skipped[:SHOWN] if len(self.rows) > 1 else [], "skipped_count": len(skipped),
+        }  # fmt: skip
+
+
+def rows(request: OperatorRequest, at: datetime) -> list[Organization]:
+    """The organizations that the request names, in id order; 404 unless there are any and every one is visible."""
+    posted = request.method == "POST"  # what is applied is what the drawer named, not what a filter finds by then
+    params = request.POST if posted and "id" in request.POST else request.GET
+    if "all" in params and not posted:
+        return load(request.user, everything(request.user, params["all"], at)) or not_found()
+    ids = set(params.getlist("id"))
+    if not 0 < len(ids) <= MOST or not all(map(well_formed, ids)):
+        raise Http404
+    numbers = {int(pk) for pk in ids}
+    found = load(request.user, numbers)
+    return found if len(found) == len(numbers) else not_found()
+
+
+def not_found() -> Any:
+    raise Http404
+
+
+def chosen(request: OperatorRequest, at: datetime) -> list[Organization]:
+    """The selected rows as far as they are visible: a list that draws itself again is no place for a 404."""
+    if "all" in request.GET:
+        return load(request.user, everything(request.user, request.GET["all"], at))
+    return load(request.user, ids_of(request.GET, "id"))
+
+
+def everything(operator: Operator, url: str, at: datetime) -> list[int]:
+    """The ids of all rows of the list at this URL; none if it is no list, or holds more than one action may change."""
+    asked = tables.at_url(url)
+    if asked is None:
+        return []
+    ids = list(tables.matching(asked, operator, at).values_list("pk", flat=True)[: MOST + 1])
+    return ids if len(ids) <= MOST else []
+
+
+def ids_of(params: QueryDict, name: str) -> set[int]:
+    """The well-formed ids of a parameter."""
+    return {int(pk) for pk in params.getlist(name)[:MOST] if well_formed(pk)}
+
+
+def well_formed(pk: str) -> bool:
+    return pk.isascii() and pk.isdigit() and len(pk) < 19
+
+
+def load(operator: Operator, ids: Any) -> list[Organization]:
+    """These organizations, as far as they are visible and have a subscription, with all that the rules ask about."""
+    if not ids:
+        return []
+    visible: QuerySet[Organization] = access.visible_to(operator).filter(pk__in=ids, subscription__isnull=False)
+    joined = visible.select_related("parent", "subscription", "onboarding", "onboarding__link_message")
+    found = list(joined.with_tenant_taken().order_by("pk"))  # type: ignore[attr-defined]
+    for row in found:  # what was loaded once is not loaded again from the other side
+        row.subscription.organization = row.onboarding.organization = row
+    return found

@@ -1,0 +1,266 @@
+"""What every list shares: chips, orders, search, pages, counts. A list is a `Table`; what its URL says is an `Asked`.
+
+Pages go on after the last row's values (keyset), so that the last page of a million rows costs what the first one does.
+Nothing is counted beyond a thousand.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any, TypeVar
+
+from django.db import connection
+from django.db.models import BooleanField, F, Func, Model, QuerySet, Value
+from django.db.models.expressions import RawSQL
+from django.http import QueryDict
+from django.urls import Resolver404, resolve, reverse
+from django.utils.http import urlencode
+
+from partnerapp.actions import Words
+from partnerapp.models import Operator
+from partnerapp.models.organization import search_query
+
+MOST = 1_000  # rows of one selection, matches of a search, and what a count says before "+"
+SIZES = [25, 50, 100, 250]
+LONGEST_QUERY = 200
+Cell = str | int | datetime | None  # of an export
+Choice = TypeVar("Choice", "Chip", "Order")
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One filter of a list. `rows` narrows the list's rows at an instant (UTC); `tone` colours a count above zero."""
+
+    name: str
+    label: Words
+    rows: Callable[[Any, datetime], QuerySet]
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Order:
+    """One order of a list: one or two NOT NULL columns behind the list's keys in an index, the last the organization's id."""
+
+    name: str
+    label: Words
+    columns: tuple[str, ...]
+    descending: bool = False
+    read: Callable[[str], Any] = str  # the first of two columns from a cursor's text; ValueError if it is none
+
+
+@dataclass(frozen=True)
+class Table:
+    """A list of organizations: its URL's name, the right to see it, and its rows as an operator may see them.
+
+    `shown` loads what `row` (on the page) and `columns` (in an export) show of each. The first chip is everything, the
+    first order the default; a chip goes with that order alone, unless one searches.
+    """
+
+    name: str
+    title: Words
+    action: str
+    kind: str
+    rows: Callable[[Operator], QuerySet]
+    shown: Callable[[QuerySet], QuerySet]
+    row: Callable[[Any, Operator, datetime], dict[str, Any]]
+    columns: Sequence[tuple[Words, Callable[[Any, datetime], Cell]]]
+    chips: Sequence[Chip]
+    orders: Sequence[Order]
+    watched: Callable[[Operator], QuerySet] | None = None  # rows that an open page goes on watching after they left
+
+    @property
+    def url(self) -> str:
+        return reverse(self.name)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A list as its URL asks for it. What is unknown or malformed there is as if it were not there."""
+
+    table: Table
+    chip: Chip
+    order: Order
+    q: str = ""
+    size: int = SIZES[0]
+    after: str = ""
+    before: str = ""
+
+    @classmethod
+    def of(cls, table: Table, params: QueryDict) -> "Asked":
+        q = " ".join(params.get("q", "")[:LONGEST_QUERY].replace("\0", "").split())
+        chip = named(table.chips, params.get("chip"))
+        ordered = bool(q) or chip is table.chips[0]
+        order = named(table.orders, params.get("order")) if ordered else table.orders[0]
+        size = next((size for size in SIZES if str(size) == params.get("size")), SIZES[0])
+        return cls(table, chip, order, q, size, params.get("after", ""), params.get("before", ""))
+
+    @property
+    def ordered(self) -> bool:
+        """Whether another order than the first may be chosen."""
+        return bool(self.q) or self.chip is self.table.chips[0]
+
+    def url(self, path: str = "", **changes: Any) -> str:
+        """The URL of this list with changes; anything but a move to another page starts at the first one."""
+        first: dict[str, Any] = {} if changes.keys() & {"after", "before"} else {"after": "", "before": ""}
+        query = urlencode(replace(self, **(first | changes)).params)
+        return (path or self.table.url) + (f"?{query}" if query else "")
+
+    @property
+    def here(self) -> str:
+        return self.url(after=self.after, before=self.before)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """What differs from the defaults."""
+        values = {"q": self.q, "chip": self.chip.name, "order": self.order.name, "size": self.size}
+        values |= {"after": self.after, "before": self.before}
+        table = self.table
+        defaults = {"chip": table.chips[0].name, "order": table.orders[0].name, "size": SIZES[0]}
+        return {name: value for name, value in values.items() if value != defaults.get(name, "")}
+
+
+def named(choices: Sequence[Choice], name: str | None) -> Choice:
+    """The one of this name, else the first."""
+    return next((choice for choice in choices if choice.name == name), choices[0])
+
+
+# Rows ---------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Matches:
+    """What a search found (`ids` is None without one): at most `MOST`; `more`: there would have been others."""
+
+    ids: list[int] | None = None
+    more: bool = False
+
+    def among(self, rows: QuerySet) -> QuerySet:
+        return rows if self.ids is None else rows.filter(pk__in=self.ids)
+
+
+def search(asked: Asked, operator: Operator) -> Matches:
+    """The organizations in this list with words that begin with each word of the search."""
+    if not asked.q:
+        return Matches()
+    query = search_query(asked.q, operator.acts_for.pk, asked.table.kind)
+    if not query:
+        return Matches([])
+    rows = asked.table.rows(operator).filter(organization__search__finds=query)
+    ids = list(rows.values_list("pk", flat=True)[: MOST + 1])
+    return Matches(ids[:MOST], len(ids) > MOST)
+
+
+@dataclass(frozen=True)
+class Page:
+    rows: list[Any]
+    next: str = ""  # cursors; "" where there is no such page
+    previous: str = ""
+
+
+def matching(asked: Asked, operator: Operator, at: datetime, matches: Matches | None = None) -> QuerySet:
+    """All rows of the list that its chip and search leave."""
+    matches = search(asked, operator) if matches is None else matches
+    return matches.among(asked.chip.rows(asked.table.rows(operator), at))
+
+
+def page(asked: Asked, rows: QuerySet) -> Page:
+    """The page of `rows` at the cursor; the first one if there is nothing (any more) behind it."""
+    cursor, backwards = position(asked), bool(asked.before)
+    descending = asked.order.descending != backwards
+    columns = asked.order.columns
+    ordered = asked.table.shown(rows).order_by(*(f"-{name}" if descending else name for name in columns))
+    if cursor:
+        ordered = ordered.filter(Beyond(columns, cursor, descending=descending))
+    found = list(ordered[: asked.size + 1])
+    if not found and cursor:
+        return page(replace(asked, after="", before=""), rows)
+    more, found = len(found) > asked.size, found[: asked.size]
+    if backwards:
+        found.reverse()
+    on, back = (True, more) if cursor and backwards else (more, bool(cursor))
+    return Page(found, cursor_of(asked, found[-1]) if on else "", cursor_of(asked, found[0]) if back else "")
+
+
+def pages(asked: Asked, rows: QuerySet, size: int = MOST) -> Iterator[list[Any]]:
+    """All rows, a page at a time, so that an export needs no more memory for a million than for a thousand."""
+    asked = replace(asked, size=size, after="", before="")
+    while True:
+        here = page(asked, rows)
+        yield here.rows
+        if not here.next:
+            return
+        asked = replace(asked, after=here.next)
+
+
+def cursor_of(asked: Asked, row: Model) -> str:
+    """A row's place in the order, as text."""
+    values = [attrgetter(name.replace("__", "."))(row) for name in asked.order.columns]
+    return "~".join(value.isoformat() if isinstance(value, datetime) else str(value) for value in values)
+
+
+def position(asked: Asked) -> list[Any] | None:
+    """The values of a cursor; None for none and for one that no page of this list wrote."""
+    first, tilde, last = (asked.before or asked.after).rpartition("~")
+    fine = bool(tilde) == (len(asked.order.columns) == 2) and last.isascii() and last.isdigit() and len(last) < 19
+    if not fine or not first.isprintable():
+        return None
+    try:
+        return [*([asked.order.read(first)] if tilde else []), int(last)]
+    except (ValueError, OverflowError):
+        return None
+
+
+def instant(text: str) -> datetime:
+    """An instant (UTC) from a cursor. Raises ValueError, OverflowError."""
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError(text)
+    return at.astimezone(UTC)
+
+
+class Beyond(Func):
+    """(a, b) > (x, y), or < when `descending`: a comparison of whole rows, which an index on (a, b) answers."""
+
+    output_field = BooleanField()
+    arg_joiner = ", "
+
+    def __init__(self, columns: Sequence[str], values: Sequence[Any], *, descending: bool) -> None:
+        half = "(" + ", ".join(["{}"] * len(columns)) + ")"
+        self.form = f"{half} {'<' if descending else '>'} {half}"
+        super().__init__(*map(F, columns), *map(Value, values))
+
+    def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, tuple]:  # type: ignore[override]
+        parts = [compiler.compile(expression) for expression in self.source_expressions]
+        return self.form.format(*(sql for sql, _params in parts)), tuple(p for _sql, params in parts for p in params)
+
+
+# Counts -------------------------------------------------------------------------------------------------------------
+
+
+def counts(asked: Asked, operator: Operator, at: datetime, matches: Matches, others: Sequence[Table]) -> dict[str, int]:
+    """How many rows each chip has, by its name, and each of `others` (lists) by its: one statement, each up to MOST + 1."""
+    rows = asked.table.rows(operator)
+    if matches.ids is not None:
+        rows = rows.filter(pk__in=RawSQL("SELECT id FROM matched", []))
+    queries = {chip.name: chip.rows(rows, at) for chip in asked.table.chips}
+    queries |= {other.name: other.chips[0].rows(other.rows(operator), at) for other in others}
+    capped = [query.order_by().values("pk")[: MOST + 1].query.sql_with_params() for query in queries.values()]
+    columns = ", ".join(f"(SELECT count(*) FROM ({sql}) AS counted)" for sql, _params in capped)  # noqa: S608 - compiled
+    found = "WITH matched AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS id) "
+    with connection.cursor() as cursor:
+        cursor.execute(f"{found}SELECT {columns}", [matches.ids or [], *(p for _sql, params in capped for p in params)])
+        return dict(zip(queries, cursor.fetchone(), strict=True))
+
+
+# From elsewhere -----------------------------------------------------------------------------------------------------
+
+
+def at_url(url: str) -> Asked | None:
+    """The list that this URL of the portal shows, None if it shows none."""
+    path, _mark, query = url.partition("?")
+    try:
+        table = getattr(resolve(path).func, "table", None)
+    except Resolver404:
+        return None
+    return Asked.of(table, QueryDict(query)) if table else None
