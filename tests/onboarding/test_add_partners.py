@@ -52,7 +52,7 @@ def test_a_line_is_read_as_people_write_it(db, line):
         ("Fabrikam <it@fabrikam>", "Notification email: Enter a valid email address."),
         ("x" * 130 + " <it@fabrikam.example>", "Organization name: Ensure this value has at most 120 characters (it has 130)."),
         ("x" * 500, "No name and email were found in this line."),
-        ("Fab\u202erikam it@f.example", "Organization name: This contains control or invisible characters. Please type it again."),
+        ("Fab\u202erikam it@f.test", "Organization name: This contains control or invisible characters. Please type it again."),
     ],
 )  # fmt: skip
 def test_a_line_that_is_none_says_why(db, line, refusal):
