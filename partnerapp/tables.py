@@ -4,7 +4,7 @@ Pages go on after the last row's values (keyset), so that the last page of a mil
 Nothing is counted beyond a thousand.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from operator import attrgetter
@@ -53,8 +53,8 @@ class Order:
 class Table:
     """A list of organizations: its URL's name, the right to see it, and its rows as an operator may see them.
 
-    `shown` loads what `row` (on the page) and `columns` (in an export) show of each. The first chip is everything, the
-    first order the default; a chip goes with that order alone, unless one searches.
+    `shown` loads what `row` (on the page, under `headings`) and `columns` (of an export) show of each. The first chip is
+    everything, the first order the default; a chip goes with that order alone, unless one searches.
     """
 
     name: str
@@ -64,6 +64,7 @@ class Table:
     rows: Callable[[Operator], QuerySet]
     shown: Callable[[QuerySet], QuerySet]
     row: Callable[[Any, Operator, datetime], dict[str, Any]]
+    headings: Mapping[str, Words]
     columns: Sequence[tuple[Words, Callable[[Any, datetime], Cell]]]
     chips: Sequence[Chip]
     orders: Sequence[Order]

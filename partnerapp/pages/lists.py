@@ -48,6 +48,7 @@ def show(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
     here = {row["id"] for row in rows}
     context = {
         "rows": rows,
+        "column": headings(asked.table),
         "poll": next_poll(asked, rows),
         "toolbar": toolbar(asked, counts, matches),
         "pager": pager(asked, found, counts),
@@ -70,6 +71,11 @@ def remember(request: OperatorRequest, response: HttpResponse, asked: Asked) -> 
 
 def rows_of(found: Iterable[Any], table: Table, operator: Operator, at: datetime, chosen: set[int]) -> list[dict]:
     return [{**table.row(row, operator, at), "selected": row.pk in chosen} for row in found]
+
+
+def headings(table: Table) -> dict[str, str]:
+    """Translated once for a page, since each row names them again on a small screen."""
+    return {name: str(words) for name, words in table.headings.items()}
 
 
 def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], at: datetime) -> dict[str, Any]:
@@ -231,6 +237,7 @@ def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
     counts = tables.counts(asked, operator, at, matches, tabs)
     context = {
         "rows": rows,
+        "column": headings(table),
         "gone": gone | (shown - {row["id"] for row in rows}),
         "poll": next_poll(asked, rows),
         "tabs": tabs_of(table, tabs, counts),
