@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -43,14 +44,19 @@ def partner_row(subscription: Any, operator: Operator, at: datetime) -> dict[str
         "after": after_trial(subscription, at),
         "skus": subscription.skus,
         "add_ons": subscription.add_ons,
-        "customers": subscription.customers,
-        "seats": subscription.seats,
+        "customers": whole(subscription.customers),
+        "seats": whole(subscription.seats),
         "extended_at": subscription.extended_at,
     }
 
 
 def organization_cells(organization: Organization) -> dict[str, Any]:
-    return {"id": organization.pk, "name": organization.name, "email": organization.notification_email}
+    return {"id": str(organization.pk), "name": organization.name, "email": organization.notification_email}
+
+
+def whole(number: int | None) -> str:
+    """`1,234`; empty while it is not known. Numbers are text before they reach a template, which would take its time."""
+    return "" if number is None else number_format(number, force_grouping=True)
 
 
 def subscription_cells(subscription: Subscription, at: datetime) -> dict:
@@ -70,8 +76,8 @@ def trial(subscription: Subscription, at: datetime) -> dict | None:
     hours = (end - at).total_seconds() / 3600
     tone = "over" if hours <= 0 else "bad" if hours <= 24 else "warn" if hours <= 72 else "info"
     return {
-        "elapsed": int(min(max((at - start).total_seconds(), 0), (end - start).total_seconds()) // 3600),
-        "total": int((end - start).total_seconds() // 3600),
+        "elapsed": str(int(min(max((at - start).total_seconds(), 0), (end - start).total_seconds()) // 3600)),
+        "total": str(int((end - start).total_seconds() // 3600)),
         "left": dates.left(end, at),
         "ends_at": end,
         "tone": tone,
