@@ -102,8 +102,7 @@ class Asked:
 
     def url(self, path: str = "", **changes: Any) -> str:
         """The URL of this list with changes; anything but a move to another page starts at the first one."""
-        first: dict[str, Any] = {} if changes.keys() & {"after", "before"} else {"after": "", "before": ""}
-        query = urlencode(replace(self, **(first | changes)).params)
+        query = urlencode(replace(self, **({"after": "", "before": ""} | changes)).params)
         return (path or self.table.url) + (f"?{query}" if query else "")
 
     @property
@@ -166,7 +165,8 @@ def matching(asked: Asked, operator: Operator, at: datetime, matches: Matches | 
 
 def page(asked: Asked, rows: QuerySet) -> Page:
     """The page of `rows` at the cursor; the first one if there is nothing (any more) behind it."""
-    cursor, backwards = position(asked), bool(asked.before)
+    cursor = position(asked)
+    backwards = bool(cursor and asked.before)
     descending = asked.order.descending != backwards
     columns = asked.order.columns
     ordered = asked.table.shown(rows).order_by(*(f"-{name}" if descending else name for name in columns))
@@ -178,7 +178,7 @@ def page(asked: Asked, rows: QuerySet) -> Page:
     more, found = len(found) > asked.size, found[: asked.size]
     if backwards:
         found.reverse()
-    on, back = (True, more) if cursor and backwards else (more, bool(cursor))
+    on, back = (True, more) if backwards else (more, bool(cursor))
     return Page(found, cursor_of(asked, found[-1]) if on else "", cursor_of(asked, found[0]) if back else "")
 
 
