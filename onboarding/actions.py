@@ -6,16 +6,14 @@ from django.conf import settings
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_POST
 
 from onboarding import forms
 from onboarding.models import Onboarding
 from partnerapp import access, clock, dates, drawers, selection
-from partnerapp.access import OperatorRequest, page, row_action
-from partnerapp.actions import Refused
+from partnerapp.access import OperatorRequest, row_action
 from partnerapp.drawers import Consequence
 from partnerapp.models import Organization
-from subscriptions.models import Product
 
 
 def of_resending(organization: Organization, at: datetime) -> list[Consequence]:
@@ -114,64 +112,6 @@ resend_activation_link = drawers.view(RESEND)
 change_notification_email = drawers.view(CHANGE_EMAIL)
 reset_link = drawers.view(RESET)
 withdraw = drawers.view(WITHDRAW)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@page("add_partner")
-def add_partner(request: OperatorRequest) -> HttpResponse:
-    """R1–R6: name and email; everything else is given."""
-    form = forms.AddPartner(request.POST if request.method == "POST" else None)
-    if request.method != "POST":
-        return show_add_partner(request, form)
-    if not form.is_valid():
-        return show_add_partner(request, form, status=422)
-    data = form.cleaned_data
-    try:
-        added = Onboarding.objects.add_partner(**data, by=request.user, at=clock.now())
-    except Refused as refused:
-        return show_add_partner(request, form, refusal=str(refused), status=422)
-    sentence = _("{name} was added; the activation link is on its way to {email}.")
-    return drawers.changed(request, sentence.format(name=data["name"], email=data["email"]), [added.organization])
-
-
-def show_add_partner(
-    request: OperatorRequest, form: forms.AddPartner, *, refusal: str = "", status: int = 200
-) -> HttpResponse:
-    products = list(Product.for_a_partner())
-    context = {
-        "drawer": drawers.frame(request, preview_url=request.path),
-        "subject": None,
-        "form": form,
-        "skus": [product.name for product in products if product.kind == Product.Kind.SKU],
-        "add_ons": [product.name for product in products if product.kind == Product.Kind.ADDON],
-        "consequences": [{"icon": icon, "text": text} for icon, text in (*similar(request), *of_adding())],
-        "refusal": refusal,
-        "refused": bool(refusal),
-    }
-    return render(request, "organizations/add_partner.html", context, status=status)
-
-
-def of_adding() -> list[Consequence]:
-    mail = _("The Partner gets an email with an activation link that works {days} days.")
-    return [
-        ("mail", mail.format(days=settings.ACTIVATION_LINK_DAYS)),
-        ("clock", _("Its 14-day trial starts when Microsoft 365 is connected and the import is complete.")),
-        ("receipt", _("Nothing is billed during the trial.")),
-        (
-            "circle-arrow-up",
-            _("Then it upgrades to Production automatically and billing to you starts, unless you block it."),
-        ),
-    ]
-
-
-def similar(request: OperatorRequest) -> list[Consequence]:
-    """R6: a hint, as soon as the name is typed, when there is a Partner with this name already."""
-    name = (request.POST or request.GET).get("name", "")[:120]
-    twin = Organization.objects.like(name).filter(parent=request.user.acts_for).first() if name.strip() else None
-    if twin is None:
-        return []
-    words = _("You have a Partner with this name already: {name}, {email}.")
-    return [("alert-triangle", words.format(name=twin.name, email=twin.notification_email))]
 
 
 def one_visible(request: OperatorRequest, action: str) -> tuple[Organization, str]:

@@ -1,5 +1,7 @@
 """The mails of the onboarding: one composer each, named like the message's kind."""
 
+from datetime import datetime
+
 from django.conf import settings
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -7,7 +9,7 @@ from django.utils.translation import gettext as _
 from onboarding import links
 from partnerapp import dates
 from partnerapp.mail import absolute, why
-from partnerapp.models import Message
+from partnerapp.models import Message, Organization
 from subscriptions.calendars import trial_end
 
 
@@ -15,13 +17,22 @@ def activation_link(message: Message) -> dict:
     """The welcome mail, with the link of its own time: one that was replaced meanwhile is dead."""
     organization = message.organization
     onboarding = organization.onboarding
+    included = [holding.product.name for holding in organization.subscription.holdings.select_related("product")]
+    url = links.url(onboarding.pk, message.context["link_version"])
+    return invitation(organization, included, expires_at=onboarding.link_expires_at, url=url)
+
+
+def invitation(organization: Organization, included: list[str], *, expires_at: datetime, url: str) -> dict:
+    """What the welcome mail says, also in the preview of one that nobody has got yet. `expires_at` is a UTC instant."""
+    owner = organization.owner
     return {
-        "owner": organization.owner,
-        "expires": dates.moment(onboarding.link_expires_at),
-        "included": [holding.product.name for holding in organization.subscription.holdings.select_related("product")],
-        "button": {"label": _("Start the trial"), "url": links.url(onboarding.pk, message.context["link_version"])},
+        "organization": organization,
+        "owner": owner,
+        "expires": dates.moment(expires_at),
+        "included": included,
+        "button": {"label": _("Start the trial"), "url": url},
         "why": _("You get this because {owner} named this address as the notification email of {name}.").format(
-            owner=organization.owner.name, name=organization.name
+            owner=owner.name, name=organization.name
         ),
     }
 

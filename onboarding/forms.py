@@ -14,6 +14,28 @@ class AddPartner(forms.Form):
     request_key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
 
+class AddPartners(forms.Form):
+    """R1 for several: a name and an email in each line. `checked` says which of them were shown before."""
+
+    MOST = 100
+
+    lines = forms.CharField(
+        label=_("Partners"),
+        max_length=40_000,
+        help_text=_("One per line: Name <email>, or both with a comma or a tab between, as pasted from a spreadsheet."),
+        widget=forms.Textarea(attrs={"rows": 8, "spellcheck": "false"}),
+    )
+    checked = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+    request_key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+
+    def clean_lines(self) -> str:
+        text = self.cleaned_data["lines"]
+        if (count := sum(1 for line in text.splitlines() if line.strip())) > self.MOST:
+            words = _("These are %(count)d lines; %(most)d can be added at once.")
+            raise forms.ValidationError(words, params={"count": count, "most": self.MOST})
+        return text
+
+
 class NotificationEmail(forms.Form):
     email = Email(
         label=_("Notification email"), help_text=_("A new activation link is sent here; the old one stops working.")

@@ -103,12 +103,17 @@ def show(
         "drawer": frame(request, ids=[row.pk for row in selected.qualified or selected.rows]),
         "subject": selected.subject,
         "form": form,
-        "consequences": [{"icon": icon, "text": text} for icon, text in told(drawer, selected.qualified, at)],
+        "consequences": listed(told(drawer, selected.qualified, at)),
         "refusal": refusal or selected.refusal,
         "refused": bool(refusal),
         **drawer.details(selected.qualified or selected.rows, at),
     }
     return render(request, f"organizations/{drawer.name}.html", context, status=422 if refusal else status)
+
+
+def listed(consequences: list[Consequence]) -> list[dict[str, Words]]:
+    """For the template."""
+    return [{"icon": icon, "text": text} for icon, text in consequences]
 
 
 def told(drawer: Drawer, rows: list[Organization], at: datetime) -> list[Consequence]:
@@ -132,11 +137,14 @@ def safe_next(request: HttpRequest) -> str:
     return access.own_path(request.POST.get("next") or request.GET.get("next") or "/")
 
 
-def changed(request: OperatorRequest, sentence: Words, rows: list[Organization]) -> HttpResponse:
-    """Success: htmx closes the drawer, every region that shows organizations reloads itself; else back to the page."""
+def changed(request: OperatorRequest, sentence: Words, rows: list[Organization], *, href: Words = "") -> HttpResponse:
+    """Success: htmx closes the drawer, every region that shows organizations reloads itself; else back to the page.
+
+    `href`: where the toast leads, to what was made.
+    """
     if not request.htmx:
         messages.success(request, str(sentence))
         return HttpResponseRedirect(safe_next(request), status=303)
     response = HttpResponse(status=204)
     trigger_client_event(response, "organizations-changed", {"count": len(rows)})
-    return trigger_client_event(response, "toast", {"text": str(sentence), "level": "success"})
+    return trigger_client_event(response, "toast", {"text": str(sentence), "level": "success", "href": str(href)})

@@ -61,6 +61,12 @@ class Preferences(forms.Form):
         choices=lambda: [(zone, zone.replace("_", " ")) for zone in sorted(zoneinfo.available_timezones())],
         help_text=_("All dates and times are shown in this zone, also in mails to you."),
     )
+    shortcuts = forms.TypedChoiceField(
+        label=_("Keyboard shortcuts"),
+        choices=[("True", _("On")), ("False", _("Off"))],
+        coerce=lambda value: value == "True",
+        help_text=_("Single keys such as / for the search. Press ? to see them all."),
+    )
 
 
 class Reason(forms.CharField):

@@ -81,19 +81,21 @@ def compose(message: Message) -> EmailMessage:
         return assemble(message, f"emails/{app}/{function}", context)
 
 
+def words(name: str, context: dict) -> tuple[str, list[str]]:
+    """Subject and paragraphs of a mail. They stand once: text and HTML are the same paragraphs in two frames."""
+    subject = render_to_string(f"{name}.subject.txt", context, using="text")
+    text = render_to_string(f"{name}.txt", context, using="text")
+    return " ".join(subject.split()), [p.strip() for p in text.split("\n\n") if p.strip()]
+
+
 def assemble(message: Message, name: str, context: dict) -> EmailMessage:
     email = EmailMessage()
-    email["Subject"] = " ".join(render_to_string(f"{name}.subject.txt", context, using="text").split())
+    email["Subject"], paragraphs = words(name, context)
     email["From"], email["To"] = settings.EMAIL_FROM, sanitize_address(message.recipient, "utf-8")
     email["Message-ID"] = f"<{message.pk}@{urlsplit(settings.BASE_URL).hostname}>"
     email["Date"] = format_datetime(clock.now())
     email["Auto-Submitted"] = "auto-generated"
-    # The words stand once: text and HTML are the same paragraphs in two frames.
-    words = render_to_string(f"{name}.txt", context, using="text")
-    framed = context | {
-        "subject": email["Subject"],
-        "paragraphs": [p.strip() for p in words.split("\n\n") if p.strip()],
-    }
+    framed = context | {"subject": email["Subject"], "paragraphs": paragraphs}
     email.set_content(render_to_string("emails/layout.txt", framed, using="text"))
     email.add_alternative(
         inliner.inline(render_to_string("emails/layout.html", framed, using="django")), subtype="html"

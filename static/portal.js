@@ -78,17 +78,29 @@
     else if (button.matches("[data-copy-url]")) { stop(event); copyFrom(button); }
     else if (button.matches("[data-copy]")) navigator.clipboard?.writeText(button.dataset.copy).then(() => copied(button, button.dataset.announce));
     else if (button.matches("[data-dismiss]")) button.closest(".toast").remove();
-    else if (button.matches("[data-clear-selection]")) { const whole = find("[data-select-all]"); whole.checked = true; whole.click(); whole.focus(); }
+    else if (button.matches("[data-clear-selection]")) {
+      all("[data-elsewhere], #selection [name=all]").forEach((input) => input.remove());
+      const whole = find("[data-select-all]");
+      if (!whole) return find("#rows").requestSubmit();
+      whole.checked = true;
+      whole.click();
+      whole.focus();
+    }
     else if (button.getAttribute("hx-target") === "#drawer") remember(button);
   });
+  // The box above the rows says all, some or none; a box that is unticked ends "all that match".
+  const boxes = () => all("tbody input[name=id]");
+  const tally = () => {
+    const whole = find("[data-select-all]"), picked = boxes().filter((box) => box.checked).length;
+    if (!whole) return;
+    whole.checked = picked > 0 && picked === boxes().length;
+    whole.indeterminate = picked > 0 && !whole.checked;
+  };
   on("change", ({ target }) => {
-    const whole = target.type === "checkbox" && find("[data-select-all]", target.closest("table") ?? undefined);
-    if (!whole || !target.closest("table")) return;
-    const boxes = all("tbody input[name=id]", target.closest("table"));
-    if (target === whole) boxes.forEach((box) => { box.checked = whole.checked; });
-    const picked = boxes.filter((box) => box.checked).length;
-    whole.checked = picked > 0 && picked === boxes.length;
-    whole.indeterminate = picked > 0 && picked < boxes.length;
+    if (!target.matches("[data-select-all], tbody input[name=id]")) return;
+    find("#selection [name=all]")?.remove();
+    if (target.matches("[data-select-all]")) boxes().forEach((box) => { box.checked = target.checked; });
+    tally();
   });
   on("toggle", ({ target, newState }) => { if (newState === "open" && target.matches(".menu")) find(".menu-item", target)?.focus(); });
   on("keydown", (event) => {
@@ -100,9 +112,11 @@
       event.preventDefault();
       items[next % items.length].focus();
     } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) find("[data-apply]", drawer() ?? document)?.click();
-    else if (event.key === "/" && find("input[type=search]") && !event.target.closest("input, textarea, select, dialog")) {
+    else if (find("[data-shortcuts]") && !event.target.closest("input:not([type=checkbox]), textarea, select, dialog")) {
+      const meant = { "/": find("input[type=search]"), "?": find("#shortcuts") }[event.key];
+      if (!meant) return;
       event.preventDefault();
-      find("input[type=search]").focus();
+      meant.popover ? meant.togglePopover() : meant.focus();
     }
   });
 
@@ -111,6 +125,7 @@
   on("htmx:beforeRequest", (event) => { if (document.hidden && polls(event.detail)) event.preventDefault(); });
   on("htmx:beforeSwap", ({ detail }) => { focusWasInside = !drawer() && detail.target.contains(document.activeElement); });
   on("htmx:afterSettle", ({ detail }) => {
+    tally();
     if (drawer() && (detail.target.id === "drawer" || detail.target === drawer())) open(drawer());
     else if (focusWasInside && document.activeElement === document.body) find("#main").focus({ preventScroll: true });
   });
@@ -123,4 +138,5 @@
   on("organizations-changed", () => drawer()?.close());
 
   all("form[data-apply-when-changed]").forEach(watch);
+  tally();
 })();

@@ -3,12 +3,14 @@
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Count, Sum
 from django.utils.translation import gettext_lazy as _
 
 from partnerapp import dates, drawers
 from partnerapp.actions import Words
 from partnerapp.models import Operator, Organization
 from subscriptions import consequences, forms
+from subscriptions.models import Product, Subscription, SubscriptionProduct
 from subscriptions.terms import EXTENSION
 
 
@@ -25,6 +27,30 @@ def new_ends(organizations: list[Organization], at: datetime) -> dict[str, Any]:
     rows = [{"name": name, "ends_at": end, "new_end": end + EXTENSION} for name, end in ends]
     note = _("{end} + 7 days. Each trial can be extended once.")
     return {"extension": rows, "note": note.format(end=dates.moment(ends[0][1])) if len(rows) == 1 else ""}
+
+
+def billing(organizations: list[Organization], at: datetime) -> dict[str, Any]:
+    """What a conversion makes billable from `at`: tenants and seats (its own and its production customers'), and SKUs."""
+    shown = organizations[: drawers.SHOWN]
+    below = Subscription.objects.filter(partner_id__in=[row.pk for row in shown], kind=Organization.Kind.CUSTOMER)
+    counted = below.in_production(at).values("partner_id").annotate(tenants=Count("pk"), seats=Sum("seats", default=0))
+    customers = {row["partner_id"]: row for row in counted}
+    held = SubscriptionProduct.objects.filter(subscription__in=[row.pk for row in shown], until_at=None)
+    skus: dict[int, list[str]] = {}
+    for holding in held.filter(product__kind=Product.Kind.SKU).select_related("product").order_by("product"):
+        skus.setdefault(holding.subscription_id, []).append(holding.product.name)
+    return {
+        "billing": [
+            {
+                "name": row.name,
+                "tenants": 1 + customers.get(row.pk, {"tenants": 0})["tenants"],
+                "seats": (row.subscription.seats or 0) + customers.get(row.pk, {"seats": 0})["seats"],
+                "skus": skus.get(row.pk, []),
+            }
+            for row in shown
+        ],
+        "billed_from": at,
+    }
 
 
 def set_upgrade(organization: Organization, data: dict[str, Any], by: Operator, at: datetime) -> None:
@@ -77,6 +103,7 @@ CONVERT = drawers.Drawer(
     rule=lambda o, at: o.subscription.conversion(at),
     apply=lambda o, data, by, at: o.subscription.convert(by=by, at=at),
     consequences=consequences.of_conversion,
+    details=billing,
     done=about(_("{name} is in Production now."), _("{count} accounts are in Production now.")),
 )
 CANCEL = drawers.Drawer(

@@ -83,7 +83,7 @@ def test_the_sandbox_is_reached_by_one_lazy_import():
     assert not any(below(name, SANDBOX) for name in at_the_top)
 
 
-LAYERS = ["emails", "models", "forms", ("views", "tasks", "actions", "admin")]
+LAYERS = ["emails", "models", "forms", ("views", "tasks", "actions", "add_partner", "admin")]
 
 
 def layer(module: str) -> int | None:
@@ -96,11 +96,11 @@ def layer(module: str) -> int | None:
 
 @pytest.mark.parametrize("app", ["subscriptions", "onboarding"])
 def test_inside_an_app_imports_go_down(app):
-    """views, tasks → forms → models. Composers of mails are found by name when a mail is sent, so nobody imports them."""
+    """views, tasks → forms → models. Composers of mails are found by name when a mail is sent; a view may show one."""
     ours = [pair for pair in imports(app) if below(pair[1], app)]
     up = [(who, what) for who, what in ours if layer(what) is not None and (layer(who) or 0) < layer(what)]
     assert [pair for pair in up if layer(pair[0]) is not None and layer(pair[0]) > 0] == []
-    assert [pair for pair in ours if below(pair[1], f"{app}.emails")] == []
+    assert [pair for pair in ours if below(pair[1], f"{app}.emails") and layer(pair[0]) != len(LAYERS) - 1] == []
 
 
 def calls(tree: ast.AST) -> Iterator[str]:

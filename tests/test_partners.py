@@ -53,7 +53,7 @@ def test_each_state_has_its_words(signed_in, alice, contoso, name, level, trial,
 def test_the_other_columns(signed_in, alice, contoso):
     partner(contoso, ends_in=9 * DAY, extended_at=NOW - DAY, seats=1234)
     found = cells(signed_in(alice).get(URL).content.decode(), "Fabrikam")
-    assert found[5:] == ["Essentials MSP 2025 Professional MSP 2025 + 3 add-ons", "0", "1,234", "30 Nov 2026"]
+    assert found[5:] == ["Essentials MSP 2025 Professional MSP 2025 +3 add-ons", "0", "1,234", "30 Nov 2026"]
 
 
 def test_times_are_in_the_operators_zone_with_its_name(signed_in, contoso):

@@ -1,14 +1,16 @@
 """Adding an organization: everything that a new Partner needs, in one transaction."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models, transaction
 from django.utils.translation import gettext as _
 
-from partnerapp.actions import Refused
+from partnerapp.actions import Action
 from partnerapp.models import Event, Operator, Organization
+from partnerapp.models.organization import key_of
 from subscriptions.models import Product, Subscription, SubscriptionProduct
 
 if TYPE_CHECKING:
@@ -29,8 +31,7 @@ class OnboardingManager(models.Manager["Onboarding"]):
         earlier = self.filter(organization__request_key=request_key, organization__parent=distributor)
         if made := earlier.select_related("organization__subscription").first():
             return made
-        if pending_like(distributor, name).filter(notification_email__iexact=email).exists():
-            raise Refused(_("{name} with this notification email is pending already.").format(name=name))
+        adding(name, email, namesakes(distributor, [name])).require()
         partner = Organization.objects.create(
             kind=Organization.Kind.PARTNER, distributor=distributor, parent=distributor, name=name,
             notification_email=email, request_key=request_key, created_at=at, created_by=by,
@@ -51,7 +52,15 @@ class OnboardingManager(models.Manager["Onboarding"]):
         return onboarding
 
 
-def pending_like(owner: Organization, name: str) -> models.QuerySet[Organization]:
-    """Pending organizations of this owner with the same name, however it is written (R6)."""
-    rows = Organization.objects.like(name).filter(parent=owner)
-    return rows.filter(subscription__imported_at=None, subscription__withdrawn_at=None)
+def adding(name: str, email: str, among: Iterable[Organization]) -> Action:
+    """R6: refused while one with the same name, however it is written, and the same email is pending."""
+    twins = [o for o in among if o.name_key == key_of(name) and o.notification_email.lower() == email.lower()]
+    pending = any(not (o.subscription.imported_at or o.subscription.withdrawn_at) for o in twins)
+    refusal = _("{name} with this notification email is pending already.").format(name=name) if pending else ""
+    return Action("add_partner", refusal)
+
+
+def namesakes(owner: Organization, names: Iterable[str]) -> list[Organization]:
+    """The organizations of this owner with one of these names, however they are written (R6)."""
+    keys = {key_of(name) for name in names}
+    return list(Organization.objects.filter(parent=owner, name_key__in=keys).select_related("subscription"))

@@ -52,6 +52,7 @@ class Operator(AbstractBaseUser, PermissionsMixin):
     disabled_at = models.DateTimeField(null=True, blank=True)
     time_zone = models.CharField(max_length=64, default="UTC")
     theme = models.CharField(max_length=6, default="system")
+    shortcuts = models.BooleanField(default=True)  # single keys, which speech input can press by mistake
     is_staff = models.BooleanField(default=False)
 
     objects = OperatorManager()

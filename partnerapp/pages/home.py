@@ -72,7 +72,7 @@ def facts(organization: Organization) -> list[dict]:
 def preferences(request: OperatorRequest) -> HttpResponse:
     """Theme and time zone of the operator. The profile menu posts the theme alone."""
     operator = request.user
-    form = Preferences({**model_to_dict(operator, ["theme", "time_zone"]), **request.POST.dict()})
+    form = Preferences({**model_to_dict(operator, ["theme", "time_zone", "shortcuts"]), **request.POST.dict()})
     if request.method != "POST" or not form.is_valid():
         context = {"form": form, "next": drawers.safe_next(request)}
         return render(request, "preferences.html", context, status=422 if request.method == "POST" else 200)

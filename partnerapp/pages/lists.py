@@ -17,7 +17,7 @@ from django_htmx.http import trigger_client_event
 from partnerapp import access, clock, exports, selection, tables
 from partnerapp.access import OperatorRequest, page
 from partnerapp.models import Operator, Organization
-from partnerapp.pages.menu import menu
+from partnerapp.pages.menu import menu, nothing_selected
 from partnerapp.tables import MOST, Asked, Matches, Table
 
 FORMATS = {"csv": exports.as_csv, "xlsx": exports.as_xlsx}
@@ -94,6 +94,7 @@ def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], a
         "listing": listing,
         "selection": selection_of(request, chosen),
         "menu": menu(request.user, chosen, at, add),
+        "menu_hint": "" if chosen else nothing_selected(),
     }
 
 

@@ -22,6 +22,10 @@ def menu(operator: Operator, rows: list[Organization], at: datetime, add: dict) 
     return [first, *items]
 
 
+def nothing_selected() -> str:
+    return _("Select a Partner first.")
+
+
 def menu_item(drawer: Drawer, operator: Operator, rows: list[Organization], at: datetime) -> dict:
     """One action for the selected rows: "Extend trial (3 of 5)"; grey with the first reason when none qualifies."""
     answers = [(access.refusal(operator, drawer.name, row), drawer.rule(row, at)) for row in rows]
@@ -30,9 +34,9 @@ def menu_item(drawer: Drawer, operator: Operator, rows: list[Organization], at: 
     label = str(drawer.label)
     if len(rows) > 1 and allowed:
         label = _("{action} ({count} of {total})").format(action=label, count=len(allowed), total=len(rows))
-    reason = next((who or rule.refusal for who, rule in answers if who or rule.refusal), "")
-    if not rows:
-        reason = _("Select a Partner first.")
+    reason = (
+        next((who or rule.refusal for who, rule in answers if who or rule.refusal), "") if rows else nothing_selected()
+    )
     usable = bool(allowed or (opens and len(rows) == 1))
     return {
         "name": drawer.name,
