@@ -105,7 +105,7 @@ def crowd(
     """Many Partners at once, without products. `each(n)`: the n-th organization's facts; `trials(n)`: its subscription's,
     `ends_in` too; without `trials` they are pending.
     """
-    made = [one_of_many(distributor, n, each(n)) for n in range(number)]
+    made = [one_of_many(distributor, n, {"tid": uuid.uuid4() if trials else None} | each(n)) for n in range(number)]
     Organization.objects.bulk_create(made)
     facts = [{"ends_in": 5 * DAY} | trials(n) if trials else {} for n in range(number)]
     facts = [trial(known.pop("ends_in"), known) if known else {} for known in facts]

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -190,9 +191,7 @@ def exporting(table: Table) -> Any:
     @page(table.action)
     def export(request: OperatorRequest) -> HttpResponseBase:
         at, asked = clock.now(), Asked.of(table, request.GET)
-        rows = tables.matching(asked, request.user, at)
-        if {"id", "all"} & request.GET.keys():
-            rows = table.rows(request.user).filter(pk__in=[row.pk for row in selection.chosen(request, at)])
+        rows = exported(request, asked, at)
         cells = (
             [value(row, at) for _heading, value in table.columns]
             for found in tables.pages(asked, rows)
@@ -202,6 +201,17 @@ def exporting(table: Table) -> Any:
         return write(table.name, [heading for heading, _value in table.columns], cells)
 
     return export
+
+
+def exported(request: OperatorRequest, asked: Asked, at: datetime) -> QuerySet:
+    """However many there are: a file has room for more than an action."""
+    params, operator = request.GET, request.user
+    if "id" in params and "all" not in params:
+        return asked.table.rows(operator).filter(pk__in=selection.ids_of(params, "id"))
+    chosen = tables.at_url(params["all"]) if "all" in params else asked
+    if chosen is None or chosen.table is not asked.table:
+        return asked.table.rows(operator).none()
+    return tables.matching(chosen, operator, at)
 
 
 # What moves ---------------------------------------------------------------------------------------------------------
