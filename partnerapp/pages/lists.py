@@ -51,7 +51,7 @@ def show(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
         "rows": rows,
         "poll": next_poll(asked, rows),
         "toolbar": toolbar(asked, counts, matches),
-        "pager": pager(asked, found, counts),
+        "pager": pager(asked, found, counts, matches),
         "tabs": tabs_of(asked.table, tabs, counts),
         "elsewhere": [row.pk for row in chosen if row.pk not in here and "all" not in request.GET],
         **around(request, asked, chosen, at),
@@ -151,9 +151,10 @@ def capped(count: int) -> str:
     return f"{number_format(MOST, force_grouping=True)}+" if count > MOST else number_format(count, force_grouping=True)
 
 
-def pager(asked: Asked, found: tables.Page, counts: dict[str, int]) -> dict[str, Any]:
+def pager(asked: Asked, found: tables.Page, counts: dict[str, int], matches: Matches) -> dict[str, Any]:
     total = counts[asked.chip.name]
-    every = asked.url() if len(found.rows) < total <= MOST else ""
+    too_many = total > MOST or matches.more
+    every = asked.url() if len(found.rows) < total and not too_many else ""
     choose = reverse(f"{asked.table.name}_selection")
     sizes = [{"value": size, "url": asked.url(size=size), "current": size == asked.size} for size in tables.SIZES]
     return {
@@ -164,7 +165,7 @@ def pager(asked: Asked, found: tables.Page, counts: dict[str, int]) -> dict[str,
         "sizes": sizes if total > tables.SIZES[0] else [],
         "all": every,
         "select_all": f"{choose}?{urlencode({'all': every})}",
-        "too_many": total > MOST,
+        "too_many": too_many,
     }
 
 
