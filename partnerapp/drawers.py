@@ -42,9 +42,7 @@ class Drawer:
     form: type[Form] = Form
     initial: Callable[[Organization, datetime], dict[str, Any]] = lambda organization, at: {}
     details: Callable[[list[Organization], datetime], dict[str, Any]] = lambda organizations, at: {}
-    prepare: Callable[[list[Organization]], None] = lambda organizations: (
-        None
-    )  # loads at once what each row's words need
+    prepare: Callable[[list[Organization]], None] = lambda rows: None  # loads at once what each row's words need
     icon: str = "edit"
     danger: bool = False
     one_by_one: bool = False  # what is asked differs from row to row
