@@ -56,7 +56,9 @@ def rows(request: OperatorRequest, at: datetime) -> list[Organization]:
     if "all" in params and not posted:
         return at_most(everything(request.user, params["all"], at)) or not_found()
     ids = at_most(set(params.getlist("id")))
-    if not ids or not all(map(well_formed, ids)):
+    if not ids:
+        raise Http404(_("Nothing is selected. Go back and select a row first."))
+    if not all(map(well_formed, ids)):
         raise Http404
     numbers = {int(pk) for pk in ids}
     found = load(request.user, numbers)

@@ -300,3 +300,9 @@ def test_a_thousand_rows_are_one_press(signed_in, alice, contoso):
     assert len(pinned(drawer)) == 1_000
     answer = client.post(BLOCK, {"id": [row.pk for row in rows], "upgrade": "block", "reason": ""})
     assert (answer.status_code, Message.objects.count()) == (204, 0)  # all of them were blocked already
+
+
+def test_without_a_selection_and_without_javascript_the_page_says_what_is_missing(signed_in, alice):
+    answer = signed_in(alice).get("/organizations/actions/extend_trial/?next=/invoice/partners/")
+    assert answer.status_code == 404
+    assert "Nothing is selected. Go back and select a row first." in answer.content.decode()
