@@ -42,11 +42,17 @@ class Drawer:
     form: type[Form] = Form
     initial: Callable[[Organization, datetime], dict[str, Any]] = lambda organization, at: {}
     details: Callable[[list[Organization], datetime], dict[str, Any]] = lambda organizations, at: {}
-    prepare: Callable[[list[Organization]], None] = lambda organizations: (
-        None
-    )  # loads at once what each row's words need
+    prepare: Callable[[list[Organization]], None] = lambda rows: None  # loads at once what each row's words need
     icon: str = "edit"
     danger: bool = False
+    one_by_one: bool = False  # what is asked differs from row to row
+
+    def refusal(self, operator: Operator, row: Organization, at: datetime, *, among: int) -> str:
+        """Why this operator may not do this to this row, one `among` so many: the right first, then the rule (R30)."""
+        several = (
+            _("Select one row only: this is asked for each row by itself.") if self.one_by_one and among > 1 else ""
+        )
+        return access.refusal(operator, self.name, row) or several or self.rule(row, at).refusal
 
 
 def view(drawer: Drawer) -> Callable[..., HttpResponse]:
@@ -67,8 +73,7 @@ def answer(request: OperatorRequest, drawer: Drawer) -> HttpResponse:
     forbidden = [access.refusal(request.user, drawer.name, row) for row in rows]
     if all(forbidden):
         return access.forbid(request, forbidden[0])
-    refusals = {row.pk: sentence or drawer.rule(row, at).refusal for row, sentence in zip(rows, forbidden, strict=True)}
-    selected = Selection(rows, refusals)
+    selected = Selection(rows, {row.pk: drawer.refusal(request.user, row, at, among=len(rows)) for row in rows})
     if request.method == "POST":
         return apply(request, drawer, selected, at)
     initial = drawer.initial(rows[0], at) if len(rows) == 1 else {}

@@ -5,7 +5,6 @@ from datetime import datetime
 from django.db.models import OuterRef
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from partnerapp import dates
 from partnerapp.drawers import Consequence
@@ -94,10 +93,7 @@ def of_conversion(organization: Organization, at: datetime) -> Lines:
             ).format(owner=owner, when=dates.moment(at)),
         ),
     ]
-    if subscription.seats is not None:
-        seats = ngettext("{name} has %(n)d seat.", "{name} has %(n)d seats.", subscription.seats)
-        lines.append(("users", (seats % {"n": subscription.seats}).format(name=organization.name)))
-    else:
+    if subscription.imported_at is None:
         words = _("The import of {name} is not complete: billing starts all the same, and no trial starts any more.")
         lines.append(("hourglass", words.format(name=organization.name)))
     return [
