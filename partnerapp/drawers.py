@@ -42,6 +42,7 @@ class Drawer:
     form: type[Form] = Form
     initial: Callable[[Organization, datetime], dict[str, Any]] = lambda organization, at: {}
     details: Callable[[list[Organization], datetime], dict[str, Any]] = lambda organizations, at: {}
+    prepare: Callable[[list[Organization]], None] = lambda rows: None  # loads at once what each row's words need
     icon: str = "edit"
     danger: bool = False
     one_by_one: bool = False  # what is asked differs from row to row
@@ -125,13 +126,14 @@ def listed(consequences: list[Consequence]) -> list[dict[str, Words]]:
 
 def told(drawer: Drawer, rows: list[Organization], at: datetime) -> list[Consequence]:
     """What will happen to these rows: what differs row by row, and then, once, what holds for all of them."""
+    drawer.prepare(rows[:SHOWN])
     each = [drawer.consequences(row, at) for row in rows[:SHOWN]]
     if len(each) < 2:
         return each[0] if each else []
     common = [line for line in each[0] if all(line in lines for lines in each)]
     if more := len(rows) - len(each):
         common.append(("dots", _("And so on, by the same rules, for {count} more.").format(count=more)))
-    return [line for lines in each for line in lines if line not in common] + common
+    return [*dict.fromkeys(line for lines in each for line in lines if line not in common), *common]
 
 
 def frame(request: HttpRequest, *, ids: list[int] | None = None, preview_url: str = "") -> dict[str, Any]:

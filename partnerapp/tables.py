@@ -104,8 +104,7 @@ class Asked:
 
     def url(self, path: str = "", **changes: Any) -> str:
         """The URL of this list with changes; anything but a move to another page starts at the first one."""
-        first: dict[str, Any] = {} if changes.keys() & {"after", "before"} else {"after": "", "before": ""}
-        query = urlencode(replace(self, **(first | changes)).params)
+        query = urlencode(replace(self, **({"after": "", "before": ""} | changes)).params)
         return (path or self.table.url) + (f"?{query}" if query else "")
 
     @property
@@ -142,15 +141,20 @@ class Matches:
 
 
 def search(asked: Asked, operator: Operator) -> Matches:
-    """The organizations in this list with words that begin with each word of the search."""
+    """The first organizations that the search finds, for a page, which counts them too."""
     if not asked.q:
         return Matches()
-    query = search_query(asked.q, operator.acts_for.pk, asked.table.kind)
-    if not query:
-        return Matches([])
-    rows = asked.table.rows(operator).filter(organization__search__finds=query)
-    ids = list(rows.values_list("pk", flat=True)[: MOST + 1])
+    ids = list(found(asked, operator).values_list("pk", flat=True)[: MOST + 1])
     return Matches(ids[:MOST], len(ids) > MOST)
+
+
+def found(asked: Asked, operator: Operator) -> QuerySet:
+    """All rows of the list, or those with words that begin with each word of the search."""
+    rows = asked.table.rows(operator)
+    if not asked.q:
+        return rows
+    query = search_query(asked.q, operator.acts_for.pk, asked.table.kind)
+    return rows.filter(organization__search__finds=query) if query else rows.none()
 
 
 @dataclass(frozen=True)
@@ -161,34 +165,41 @@ class Page:
 
 
 def matching(asked: Asked, operator: Operator, at: datetime, matches: Matches | None = None) -> QuerySet:
-    """All rows of the list that its chip and search leave."""
-    matches = search(asked, operator) if matches is None else matches
-    return matches.among(asked.chip.rows(asked.table.rows(operator), at))
+    """All rows of the list that its chip and search leave; with `matches`, of those alone."""
+    rows = found(asked, operator) if matches is None else matches.among(asked.table.rows(operator))
+    return asked.chip.rows(rows, at)
 
 
 def page(asked: Asked, rows: QuerySet) -> Page:
     """The page of `rows` at the cursor; the first one if there is nothing (any more) behind it."""
-    cursor, backwards = position(asked), bool(asked.before)
+    here = behind(asked, rows)
+    return here if here.rows or not position(asked) else behind(replace(asked, after="", before=""), rows)
+
+
+def behind(asked: Asked, rows: QuerySet) -> Page:
+    """The page of `rows` at the cursor, perhaps an empty one."""
+    cursor = position(asked)
+    backwards = bool(cursor and asked.before)
     descending = asked.order.descending != backwards
     columns = asked.order.columns
     ordered = asked.table.shown(rows).order_by(*(f"-{name}" if descending else name for name in columns))
     if cursor:
         ordered = ordered.filter(Beyond(columns, cursor, descending=descending))
-    found = list(ordered[: asked.size + 1])
-    if not found and cursor:
-        return page(replace(asked, after="", before=""), rows)
-    more, found = len(found) > asked.size, found[: asked.size]
+    here = list(ordered[: asked.size + 1])
+    more, here = len(here) > asked.size, here[: asked.size]
     if backwards:
-        found.reverse()
-    on, back = (True, more) if cursor and backwards else (more, bool(cursor))
-    return Page(found, cursor_of(asked, found[-1]) if on else "", cursor_of(asked, found[0]) if back else "")
+        here.reverse()
+    if not here:
+        return Page([])
+    on, back = (True, more) if backwards else (more, bool(cursor))
+    return Page(here, cursor_of(asked, here[-1]) if on else "", cursor_of(asked, here[0]) if back else "")
 
 
 def pages(asked: Asked, rows: QuerySet, size: int = MOST) -> Iterator[list[Any]]:
     """All rows, a page at a time, so that an export needs no more memory for a million than for a thousand."""
     asked = replace(asked, size=size, after="", before="")
     while True:
-        here = page(asked, rows)
+        here = behind(asked, rows)
         yield here.rows
         if not here.next:
             return

@@ -111,8 +111,10 @@
       const next = { ArrowDown: here + 1, ArrowUp: here - 1 + items.length, Home: 0, End: items.length - 1 }[event.key];
       event.preventDefault();
       items[next % items.length].focus();
-    } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) find("[data-apply]", drawer() ?? document)?.click();
-    else if (find("[data-shortcuts]") && !event.target.closest("input:not([type=checkbox]), textarea, select, dialog")) {
+    } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.preventDefault();  // with the focus on Cancel, the drawer would close before the answer comes
+      find("[data-apply]", drawer() ?? document)?.click();
+    } else if (find("[data-shortcuts]") && !event.target.closest("input:not([type=checkbox]), textarea, select, dialog")) {
       const meant = { "/": find("input[type=search]"), "?": find("#shortcuts") }[event.key];
       if (!meant) return;
       event.preventDefault();

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -51,7 +52,7 @@ def show(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
         "column": headings(asked.table),
         "poll": next_poll(asked, rows),
         "toolbar": toolbar(asked, counts, matches),
-        "pager": pager(asked, found, counts),
+        "pager": pager(asked, found, counts, matches),
         "tabs": tabs_of(asked.table, tabs, counts),
         "elsewhere": [row.pk for row in chosen if row.pk not in here and "all" not in request.GET],
         **around(request, asked, chosen, at),
@@ -156,9 +157,10 @@ def capped(count: int) -> str:
     return f"{whole(MOST)}+" if count > MOST else whole(count)
 
 
-def pager(asked: Asked, found: tables.Page, counts: dict[str, int]) -> dict[str, Any]:
+def pager(asked: Asked, found: tables.Page, counts: dict[str, int], matches: Matches) -> dict[str, Any]:
     total = counts[asked.chip.name]
-    every = asked.url() if len(found.rows) < total <= MOST else ""
+    too_many = total > MOST or matches.more
+    every = asked.url() if len(found.rows) < total and not too_many else ""
     choose = reverse(f"{asked.table.name}_selection")
     sizes = [{"value": str(size), "url": asked.url(size=size), "current": size == asked.size} for size in tables.SIZES]
     return {
@@ -169,7 +171,7 @@ def pager(asked: Asked, found: tables.Page, counts: dict[str, int]) -> dict[str,
         "sizes": sizes if total > tables.SIZES[0] else [],
         "all": every,
         "select_all": f"{choose}?{urlencode({'all': every})}",
-        "too_many": total > MOST,
+        "too_many": too_many,
     }
 
 
@@ -196,9 +198,7 @@ def exporting(table: Table) -> Any:
     @page(table.action)
     def export(request: OperatorRequest) -> HttpResponseBase:
         at, asked = clock.now(), Asked.of(table, request.GET)
-        rows = tables.matching(asked, request.user, at)
-        if {"id", "all"} & request.GET.keys():
-            rows = table.rows(request.user).filter(pk__in=[row.pk for row in selection.chosen(request, at)])
+        rows = exported(request, asked, at)
         cells = (
             [value(row, at) for _heading, value in table.columns]
             for found in tables.pages(asked, rows)
@@ -208,6 +208,17 @@ def exporting(table: Table) -> Any:
         return write(table.name, [heading for heading, _value in table.columns], cells)
 
     return export
+
+
+def exported(request: OperatorRequest, asked: Asked, at: datetime) -> QuerySet:
+    """However many there are: a file has room for more than an action."""
+    params, operator = request.GET, request.user
+    if "id" in params and "all" not in params:
+        return asked.table.rows(operator).filter(pk__in=selection.ids_of(params, "id"))
+    chosen = tables.at_url(params["all"]) if "all" in params else asked
+    if chosen is None or chosen.table is not asked.table:
+        return asked.table.rows(operator).none()
+    return tables.matching(chosen, operator, at)
 
 
 # What moves ---------------------------------------------------------------------------------------------------------

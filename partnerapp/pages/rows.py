@@ -192,7 +192,7 @@ NAMED: Columns = [
 PARTNER_COLUMNS: Columns = [
     *NAMED,
     (gettext_lazy("Subscription level"), lambda row, at: row.level),
-    (gettext_lazy("State"), lambda row, at: row.state(at).label),
+    (gettext_lazy("State"), lambda row, at: str(row.state(at).label)),
     (gettext_lazy("Trial started"), lambda row, at: row.started_at),
     (gettext_lazy("Trial ends"), lambda row, at: row.ends_at),
     (gettext_lazy("After trial"), lambda row, at: (after_trial(row, at) or {"text": ""})["text"]),

@@ -3,18 +3,21 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page
 
 from partnerapp.demo.directory import free_port
+from tests.browser.stage import ROOT, Demo, environment
 
-ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
+SignedIn = Callable[..., Page]
 
 
 @pytest.fixture(scope="session")
@@ -26,17 +29,26 @@ def browser_type_launch_args(browser_type_launch_args):
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory):
-    """The URL of a demo of its own: Postgres, web, worker, beat, sandbox and mailbox, all real."""
+def browser_context_args(browser_context_args, demo):
+    return {
+        **browser_context_args,
+        "base_url": demo.url,
+        "viewport": {"width": 1280, "height": 800},
+        "reduced_motion": "reduce",
+        "permissions": ["clipboard-read", "clipboard-write"],
+    }
+
+
+@pytest.fixture(scope="session")
+def demo() -> Iterator[Demo]:
+    """A demo of its own: Postgres, web, worker, beat, sandbox and mailbox, all real."""
     port, data = free_port(), Path("/var/tmp") / f"partnerapp-test-{os.getpid()}"
     command = [sys.executable, "-m", "partnerapp.demo.supervisor", "--port", str(port), "--data", str(data), "--fresh"]
-    names = {"PATH", "HOME", "LANG"}
-    environment = {name: value for name, value in os.environ.items() if name in names}
-    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         url = f"http://localhost:{port}"
         wait_for(url, process.stdout)
-        yield url
+        yield Demo(url, data)
     finally:
         process.terminate()
         process.wait(30)
@@ -53,28 +65,48 @@ def wait_for(url: str, said) -> None:
     pytest.fail("".join(heard))
 
 
-@pytest.fixture
-def context(context):
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    return context
+@pytest.fixture(scope="module")
+def first_day(demo: Demo) -> None:
+    """The cast on its first day, everybody signed in, whatever the tests before have done."""
+    demo.begin()
 
 
 @pytest.fixture
-def page(page):
-    """A page that fails its test when the browser complains, about the content security policy for one."""
-    complaints = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    assert complaints == []
+def complaints() -> Iterator[list[str]]:
+    """What browsers complain about, the content security policy for one; they fail their test."""
+    heard: list[str] = []
+    yield heard
+    assert heard == []
 
 
 @pytest.fixture
-def sign_in(demo):
-    def as_(page, name: str) -> None:
-        page.goto(f"{demo}/")
-        page.get_by_role("button", name="Sign in with Microsoft").click()
-        page.get_by_role("button", name=name).first.click()
-        page.wait_for_url(f"{demo}/**")
+def new_context(new_context, complaints) -> Callable[..., BrowserContext]:
+    def listened_to(**options) -> BrowserContext:
+        context = new_context(**options)
+        context.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
+        context.on("weberror", lambda error: complaints.append(str(error.error)))
+        return context
+
+    return listened_to
+
+
+def is_complaint(message: ConsoleMessage) -> bool:
+    """Errors, but for a 422: so the portal answers a form with an error in it."""
+    return message.type == "error" and "the server responded with a status of 422" not in message.text
+
+
+@pytest.fixture
+def signed_in(demo, new_context, first_day) -> SignedIn:
+    """A page of a person who has signed in, or of nobody: `signed_in("Alice Adler")`."""
+
+    def as_(name: str, **options) -> Page:
+        context = new_context(**options)
+        context.add_cookies([demo.cookie(name)] if name else [])
+        return context.new_page()
 
     return as_
+
+
+@pytest.fixture
+def alice(signed_in: SignedIn) -> Page:
+    return signed_in("Alice Adler")

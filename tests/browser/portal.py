@@ -1,0 +1,65 @@
+"""What people do in the portal, and what they see there."""
+
+import re
+
+from playwright.sync_api import Locator, Page, expect
+
+PARTNERS, PENDING = "/invoice/partners/", "/invoice/partners/pending/"
+
+
+def sign_in(page: Page, name: str) -> None:
+    """From the sign-in page through Microsoft's and back."""
+    page.get_by_role("button", name="Sign in with Microsoft").click()
+    page.get_by_role("button", name=name).first.click()
+    page.wait_for_url(lambda url: "/signin/" not in url and "/authorize" not in url)
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.get_by_test_id("row").filter(has_text=name)
+
+
+def drawer(page: Page) -> Locator:
+    return page.get_by_role("dialog")
+
+
+def item(page: Page, action: str) -> Locator:
+    """An item of the open Actions menu; for several rows its name goes on with a count."""
+    name = re.compile(rf"^{re.escape(action)}( \(\d+ of \d+\))?$")
+    return page.locator("#actions-menu").get_by_role("button", name=name)
+
+
+def box(page: Page, name: str) -> Locator:
+    return page.get_by_role("checkbox", name=name, exact=True)
+
+
+def actions(page: Page) -> Locator:
+    return page.get_by_role("button", name="Actions", exact=True)
+
+
+def select(page: Page, *names: str) -> None:
+    for name in names:
+        box(page, name).check()
+    expect(page.locator("#selection")).to_contain_text(f"{len(names)} selected")
+
+
+def choose(page: Page, action: str, *names: str) -> None:
+    """Select the rows, if it takes any, and open the action's drawer from the Actions menu."""
+    if names:
+        select(page, *names)
+    actions(page).click()
+    item(page, action).click()
+    expect(drawer(page)).to_be_visible()
+
+
+def mails(page: Page) -> list[dict]:
+    return page.request.get("/demo/mailbox.json").json()["mails"]
+
+
+def activation_link(page: Page, name: str) -> str:
+    """The link of the welcome mail, once the worker has sent it."""
+    for _attempt in range(60):
+        for mail in mails(page):
+            if f"for {name}" in mail["text"] and "invited you" in mail["subject"]:
+                return mail["links"][0]
+        page.wait_for_timeout(500)
+    raise AssertionError(f"no welcome mail about {name}")

@@ -1,0 +1,137 @@
+"""Every screen of the portal and the way there: for the tests that look at all of them, and for the pictures."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from playwright.sync_api import Page, expect
+
+from tests.browser import portal
+from tests.browser.portal import PARTNERS, PENDING
+
+Step = Callable[[Page], object]
+ACTIONS = "/organizations/actions"
+STILL = "async () => { do await new Promise(requestAnimationFrame); while (document.getAnimations().length); }"
+
+
+@dataclass(frozen=True)
+class Screen:
+    """A page as one person sees it, after some steps."""
+
+    path: str
+    steps: tuple[Step, ...] = ()
+    person: str = "Alice Adler"
+
+    def show(self, page: Page) -> Page:
+        page.goto(self.path)
+        for step in self.steps:
+            step(page)
+        settle(page)
+        return page
+
+
+def settle(page: Page) -> None:
+    """Until the fonts are there, htmx has nothing under way and nothing moves."""
+    expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
+    page.evaluate("document.fonts.ready.then(() => true)")
+    page.evaluate(STILL)
+
+
+# Steps --------------------------------------------------------------------------------------------------------------
+
+
+def select(*names: str) -> Step:
+    return lambda page: portal.select(page, *names)
+
+
+def press(name: str) -> Step:
+    return lambda page: page.get_by_role("button", name=name, exact=True).first.click()
+
+
+def follow(name: str) -> Step:
+    return lambda page: page.get_by_role("link", name=name).first.click()
+
+
+def fill(label: str, text: str) -> Step:
+    return lambda page: portal.drawer(page).get_by_label(label).fill(text)
+
+
+def apply(page: Page) -> None:
+    portal.drawer(page).locator("[data-apply]").click()
+    expect(portal.drawer(page).locator("[role=alert]:visible, [aria-invalid=true], #lines-title")).to_be_visible()
+
+
+def apply_anyway(page: Page) -> None:
+    """Press a grey Apply, as a drawer would that was opened while the rule still allowed it."""
+    portal.drawer(page).locator("[data-apply]").evaluate("button => button.removeAttribute('aria-disabled')")
+    apply(page)
+
+
+def open_activation(name: str) -> Step:
+    return lambda page: page.goto(portal.activation_link(page, name))
+
+
+# Screens ------------------------------------------------------------------------------------------------------------
+
+
+CHOICES: dict[str, tuple[str, str, list[str]]] = {  # the list, the item of its Actions menu, the rows
+    "extend_trial": (PARTNERS, "Extend trial", ["Fabrikam"]),
+    "extend_trial_too_early": (PARTNERS, "Extend trial", ["Tailspin"]),
+    "extend_trial_one_of_two": (PARTNERS, "Extend trial", ["Fabrikam", "Tailspin"]),
+    "manage_subscription_upgrade": (PARTNERS, "Manage subscription upgrade", ["Fabrikam"]),
+    "convert_to_production": (PARTNERS, "Convert to production account", ["Lucerne"]),
+    "cancel_trial": (PARTNERS, "Cancel trial", ["Tailspin"]),
+    "resend_activation_link": (PENDING, "Resend activation link", ["Adatum"]),
+    "change_notification_email": (PENDING, "Change notification email", ["Adatum"]),
+    "reset_link": (PENDING, "Reset link", ["Woodgrove"]),
+    "withdraw": (PENDING, "Withdraw invitation", ["Adatum"]),
+    "add_partner": (PARTNERS, "Add Partner", []),
+}
+
+
+def drawer(path: str, action: str, names: list[str]) -> Screen:
+    return Screen(path, (lambda page: portal.choose(page, action, *names),))
+
+
+DRAWERS = {name: drawer(*choice) for name, choice in CHOICES.items()}
+ADD = DRAWERS["add_partner"].steps
+ANSWERS = {
+    "form_error": Screen(
+        PARTNERS,
+        (*ADD, fill("Organization name", "Fourth Coffee"), fill("Notification email", "it@fourthcoffee"), apply),
+    ),
+    "several": Screen(
+        PARTNERS, (*ADD, follow("Add several at once"), follow("Add one"), follow("Add several at once"))
+    ),
+    "refusal": Screen(PARTNERS, (*DRAWERS["extend_trial_too_early"].steps, apply_anyway)),
+}
+LISTS = {
+    "partners": Screen(PARTNERS),
+    "pending": Screen(PENDING),
+    "actions_menu": Screen(PARTNERS, (select("Fabrikam"), press("Actions"))),
+    "export_menu": Screen(PARTNERS, (press("Export"),)),
+    "selection": Screen(PARTNERS, (select("Fabrikam", "Tailspin", "Lucerne"),)),
+    "search": Screen(f"{PARTNERS}?q=ta"),
+    "nothing_matches": Screen(f"{PARTNERS}?q=zzz"),
+    "nothing_in_this_state": Screen(f"{PENDING}?chip=withdrawn"),
+    "none_yet": Screen(PARTNERS, person="Mallory Moss"),
+    "none_pending": Screen(PENDING, person="Mallory Moss"),
+    "viewer": Screen(PARTNERS, (select("Fabrikam"), press("Actions")), person="Victor Vance"),
+}
+PAGES = {
+    "sign_in": Screen("/signin/", person=""),
+    "activation": Screen("/signin/", (open_activation("Adatum"),), person=""),
+    "production": Screen("/", person="Bob Berg"),
+    "trial": Screen("/", person="Charlie Cole"),
+    "preferences": Screen("/preferences/"),
+    "profile_menu": Screen(PARTNERS, (lambda page: page.locator("[popovertarget=profile-menu]").click(),)),
+    "shortcuts": Screen(PARTNERS, (press("Keyboard shortcuts"),)),
+    "reset_question": Screen(PARTNERS, (press("Reset"),)),
+    "add_partner_page": Screen(f"{ACTIONS}/add_partner/"),
+    "mailbox": Screen("/demo/mailbox/"),
+    "mail": Screen("/demo/mailbox/", (follow("invited you"),)),
+    "mail_text": Screen("/demo/mailbox/", (follow("invited you"), follow("Text"))),
+}
+REFUSED = {
+    "403": Screen(f"{ACTIONS}/add_partner/", person="Victor Vance"),
+    "404": Screen("/nothing/"),
+}
