@@ -1,0 +1,156 @@
+"""P2: how many statements a page asks of Postgres, and how long they take there: with 10,000 rows and with 1,000,000."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from statistics import median
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+from django.http import QueryDict
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from bench.report import Goal, table
+from partnerapp import access, clock, tables
+from partnerapp.models import Operator
+from partnerapp.pages.partners import PARTNERS, PENDING_PARTNERS
+from partnerapp.tables import Asked, Table
+from subscriptions.models import Subscription
+
+TIMES = 5
+MANY = 10_000  # rows that no page may read one after the other
+LAST_PAGE = "before=9999-12-31T00:00:00%2B00:00~999999999"
+SEARCHES = ["q=oakfield", "q=oak+ltd", "q=i", "q=nowhere"]
+ASKED = ["", "order=name", "order=newest", LAST_PAGE, *(f"chip={chip.name}" for chip in PARTNERS.chips[1:])]
+ASKED += [*SEARCHES, "q=oakfield&order=name", "q=o&chip=production"]
+PENDING_ASKED = ["", "order=oldest", "order=name", "chip=error", "chip=withdrawn", *SEARCHES]
+
+
+def customers_of(operator: Operator) -> QuerySet[Subscription]:
+    """The subscriptions of all customers below a distributor."""
+    visible = access.visible_to(operator, Subscription.objects.all(), "organization__")
+    return visible.filter(distributor_id=operator.organization_id, kind="customer")
+
+
+# The same lists with a hundred times as many rows.
+CUSTOMERS = replace(
+    PARTNERS, kind="customer", rows=lambda operator: customers_of(operator).filter(imported_at__isnull=False)
+)
+PENDING_CUSTOMERS = replace(
+    PENDING_PARTNERS, kind="customer", rows=lambda operator: customers_of(operator).filter(imported_at=None)
+)
+TABS = {"partner": [PARTNERS, PENDING_PARTNERS], "customer": [CUSTOMERS, PENDING_CUSTOMERS]}
+LISTS: dict[str, tuple[Table, list[str]]] = {
+    "Partners": (PARTNERS, ASKED),
+    "Customers": (CUSTOMERS, ASKED),
+    "Pending Partners": (PENDING_PARTNERS, PENDING_ASKED),
+    "Pending customers": (PENDING_CUSTOMERS, PENDING_ASKED),
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What Postgres does for a part of a page: statements, ms, and the tables of which it reads many rows in a row."""
+
+    statements: int
+    ms: float
+    scanned: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A list as it was asked for, and the work for each part of its page."""
+
+    query: str
+    search: Work
+    rows: Work
+    chips: Work
+
+    @property
+    def scanned(self) -> frozenset[str]:
+        return self.search.scanned | self.rows.scanned | self.chips.scanned
+
+    def line(self) -> list[object]:
+        parts = [self.search, self.rows, self.chips]
+        statements = sum(part.statements for part in parts)
+        return [f"?{self.query}", statements, *(float(part.ms) for part in parts), ", ".join(sorted(self.scanned))]
+
+
+def measure(client: Client, operator: Operator) -> list[Goal]:
+    goals = counted(client)
+    for name, (a_list, asked) in LISTS.items():
+        done = [ask(a_list, query, operator) for query in asked]
+        head = [name, "statements", "search ms", "rows ms", "chips ms", "read from end to end"]
+        table(f"P2  Time in Postgres, {name}, 25 rows", head, [one.line() for one in done])
+        goals += limits(name, done)
+    return goals
+
+
+def counted(client: Client) -> list[Goal]:
+    """How many statements whole pages ask, the session and its operator included."""
+    counts = {a_list.url: [statements_of(client, a_list.url, size) for size in (25, 250)] for a_list in TABS["partner"]}
+    table("P2  Statements of a page", ["page", "25 rows", "250 rows"], [[url, *both] for url, both in counts.items()])
+    return [
+        Goal("statements of a page, session and operator included", max(few for few, _many in counts.values()), 8 + 2),
+        Goal("statements more for 250 rows than for 25", max(many - few for few, many in counts.values()), 0),
+    ]
+
+
+def statements_of(client: Client, url: str, size: int) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        answer = client.get(url, {"size": size}, secure=True)
+    assert answer.status_code == 200, f"{url} answers {answer.status_code}"
+    return len(captured)
+
+
+def limits(name: str, done: list[Done]) -> list[Goal]:
+    """What the slowest way to ask for this list may take."""
+    rows = {one.query: one.rows.ms for one in done if "q=" not in one.query}
+    found = {one.query: one.search.ms + one.rows.ms for one in done if "q=" in one.query}
+    return [
+        slowest(f"{name}, SQL of the rows", rows, 5),
+        slowest(f"{name}, SQL of all chips' counts", {one.query: one.chips.ms for one in done}, 5),
+        slowest(f"{name}, SQL of a search and its rows", found, 25),
+        Goal(f"{name}, ways to ask that read a table from end to end", sum(bool(one.scanned) for one in done), 0),
+    ]
+
+
+def slowest(what: str, times: dict[str, float], limit: float) -> Goal:
+    query = max(times, key=times.__getitem__)
+    return Goal(f"{what}, at most (?{query})", times[query], limit, " ms")
+
+
+def ask(a_list: Table, query: str, operator: Operator) -> Done:
+    """Ask for a list as its page does, then Postgres how it answered."""
+    at, asked = clock.now(), Asked.of(a_list, QueryDict(query))
+    with CaptureQueriesContext(connection) as search:
+        matches = tables.search(asked, operator)
+    with CaptureQueriesContext(connection) as rows:
+        tables.page(asked, tables.matching(asked, operator, at, matches))
+    with CaptureQueriesContext(connection) as chips:
+        tables.counts(asked, operator, at, matches, TABS[a_list.kind])
+    return Done(query, work(search), work(rows), work(chips))
+
+
+def work(captured: CaptureQueriesContext) -> Work:
+    plans = [[plan_of(query["sql"]) for _ in range(TIMES)] for query in captured.captured_queries]
+    ms = sum(median(plan["Planning Time"] + plan["Execution Time"] for plan in times) for times in plans)
+    return Work(len(plans), ms, frozenset(name for times in plans for name in scanned(times[0]["Plan"])))
+
+
+def plan_of(sql: str) -> dict[str, Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF, FORMAT JSON) {sql}")
+        (plan,) = cursor.fetchone()
+    return (json.loads(plan) if isinstance(plan, str) else plan)[0]
+
+
+def scanned(node: dict[str, Any]) -> Iterator[str]:
+    """The tables of which a plan read many rows one after the other."""
+    read = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+    if node["Node Type"] == "Seq Scan" and read >= MANY:
+        yield node["Relation Name"]
+    for child in node.get("Plans", []):
+        yield from scanned(child)
