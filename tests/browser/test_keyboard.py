@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.portal import PARTNERS, PENDING, actions, box, choose, drawer, item, row
+from tests.browser.portal import PARTNERS, PENDING, actions, box, drawer, item, row
 from tests.browser.screens import CHOICES, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
