@@ -74,6 +74,7 @@ CHANGE_EMAIL = drawers.Drawer(
     name="change_notification_email",
     label=_("Change notification email"),
     icon="at",
+    one_by_one=True,
     form=forms.NotificationEmail,
     initial=lambda o, at: {"email": o.notification_email},
     rule=lambda o, at: o.onboarding.email_change(at),

@@ -28,7 +28,7 @@ from partnerapp.models import Organization
 from partnerapp.models.organization import key_of
 from subscriptions.models import Product
 
-LINE = re.compile(r"""["']?(?P<name>.*?)["']?[\s,;]*[\s,;<(](?P<email>[^\s,;<>()]+@[^\s,;<>()]+)[>)]?[\s,;]*""")
+LINE = re.compile(r"""["']?(?P<name>.*?)["']?[\s,;]*[\s,;<(](?P<email>[^\s,;<>()@]+@[^\s,;<>()@]+)[>)]?[\s,;]*""")
 
 PENDING = reverse_lazy("pending_partners")
 

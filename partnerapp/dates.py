@@ -15,6 +15,12 @@ def moment(at: datetime | None) -> str:
     return f"{local.day} {local:%b %Y, %H:%M %Z}"
 
 
+def minute(at: datetime) -> str:
+    """`1 Dec, 14:03 CET`: for what is recent."""
+    local = timezone.localtime(at)
+    return f"{local.day} {local:%b, %H:%M %Z}"
+
+
 def day(at: datetime) -> str:
     """`1 Dec 2026`."""
     local = timezone.localtime(at)

@@ -42,8 +42,17 @@ class Drawer:
     form: type[Form] = Form
     initial: Callable[[Organization, datetime], dict[str, Any]] = lambda organization, at: {}
     details: Callable[[list[Organization], datetime], dict[str, Any]] = lambda organizations, at: {}
+    prepare: Callable[[list[Organization]], None] = lambda rows: None  # loads at once what each row's words need
     icon: str = "edit"
     danger: bool = False
+    one_by_one: bool = False  # what is asked differs from row to row
+
+    def refusal(self, operator: Operator, row: Organization, at: datetime, *, among: int) -> str:
+        """Why this operator may not do this to this row, one `among` so many: the right first, then the rule (R30)."""
+        several = (
+            _("Select one row only: this is asked for each row by itself.") if self.one_by_one and among > 1 else ""
+        )
+        return access.refusal(operator, self.name, row) or several or self.rule(row, at).refusal
 
 
 def view(drawer: Drawer) -> Callable[..., HttpResponse]:
@@ -64,8 +73,7 @@ def answer(request: OperatorRequest, drawer: Drawer) -> HttpResponse:
     forbidden = [access.refusal(request.user, drawer.name, row) for row in rows]
     if all(forbidden):
         return access.forbid(request, forbidden[0])
-    refusals = {row.pk: sentence or drawer.rule(row, at).refusal for row, sentence in zip(rows, forbidden, strict=True)}
-    selected = Selection(rows, refusals)
+    selected = Selection(rows, {row.pk: drawer.refusal(request.user, row, at, among=len(rows)) for row in rows})
     if request.method == "POST":
         return apply(request, drawer, selected, at)
     initial = drawer.initial(rows[0], at) if len(rows) == 1 else {}
@@ -118,13 +126,14 @@ def listed(consequences: list[Consequence]) -> list[dict[str, Words]]:
 
 def told(drawer: Drawer, rows: list[Organization], at: datetime) -> list[Consequence]:
     """What will happen to these rows: what differs row by row, and then, once, what holds for all of them."""
+    drawer.prepare(rows[:SHOWN])
     each = [drawer.consequences(row, at) for row in rows[:SHOWN]]
     if len(each) < 2:
         return each[0] if each else []
     common = [line for line in each[0] if all(line in lines for lines in each)]
     if more := len(rows) - len(each):
         common.append(("dots", _("And so on, by the same rules, for {count} more.").format(count=more)))
-    return [line for lines in each for line in lines if line not in common] + common
+    return [*dict.fromkeys(line for lines in each for line in lines if line not in common), *common]
 
 
 def frame(request: HttpRequest, *, ids: list[int] | None = None, preview_url: str = "") -> dict[str, Any]:

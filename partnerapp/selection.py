@@ -6,9 +6,11 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import Http404, QueryDict
+from django.utils.translation import gettext as _
 
 from partnerapp import access, tables
 from partnerapp.access import OperatorRequest
+from partnerapp.actions import Refused
 from partnerapp.models import Operator, Organization
 from partnerapp.tables import MOST
 
@@ -45,13 +47,18 @@ class Selection:
 
 
 def rows(request: OperatorRequest, at: datetime) -> list[Organization]:
-    """The organizations that the request names, in id order; 404 unless there are any and every one is visible."""
+    """The organizations that the request names, in id order; 404 unless there are any and every one is visible.
+
+    Raises Refused when there are more than `MOST`.
+    """
     posted = request.method == "POST"  # what is applied is what the drawer named, not what a filter finds by then
     params = request.POST if posted and "id" in request.POST else request.GET
     if "all" in params and not posted:
-        return load(request.user, everything(request.user, params["all"], at)) or not_found()
-    ids = set(params.getlist("id"))
-    if not 0 < len(ids) <= MOST or not all(map(well_formed, ids)):
+        return at_most(everything(request.user, params["all"], at)) or not_found()
+    ids = at_most(set(params.getlist("id")))
+    if not ids:
+        raise Http404(_("Nothing is selected. Go back and select a row first."))
+    if not all(map(well_formed, ids)):
         raise Http404
     numbers = {int(pk) for pk in ids}
     found = load(request.user, numbers)
@@ -62,20 +69,26 @@ def not_found() -> Any:
     raise Http404
 
 
+def at_most(rows: Any) -> Any:
+    """These rows, unless there are more than one action may change. Raises Refused."""
+    if len(rows) > MOST:
+        raise Refused(_("An action takes at most 1,000 rows: narrow the list to select all of it."))
+    return rows
+
+
 def chosen(request: OperatorRequest, at: datetime) -> list[Organization]:
     """The selected rows as far as they are visible: a list that draws itself again is no place for a 404."""
     if "all" in request.GET:
-        return load(request.user, everything(request.user, request.GET["all"], at))
-    return load(request.user, ids_of(request.GET, "id"))
+        found = everything(request.user, request.GET["all"], at)
+        return found if len(found) <= MOST else []
+    ids = ids_of(request.GET, "id")
+    return load(request.user, ids) if ids else []
 
 
-def everything(operator: Operator, url: str, at: datetime) -> list[int]:
-    """The ids of all rows of the list at this URL; none if it is no list, or holds more than one action may change."""
+def everything(operator: Operator, url: str, at: datetime) -> list[Organization]:
+    """All rows of the list at this URL, or one more than an action may change; none if it is no list."""
     asked = tables.at_url(url)
-    if asked is None:
-        return []
-    ids = list(tables.matching(asked, operator, at).values_list("pk", flat=True)[: MOST + 1])
-    return ids if len(ids) <= MOST else []
+    return load(operator, tables.matching(asked, operator, at).values("pk")[: MOST + 1]) if asked else []
 
 
 def ids_of(params: QueryDict, name: str) -> set[int]:
@@ -89,8 +102,6 @@ def well_formed(pk: str) -> bool:
 
 def load(operator: Operator, ids: Any) -> list[Organization]:
     """These organizations, as far as they are visible and have a subscription, with all that the rules ask about."""
-    if not ids:
-        return []
     visible: QuerySet[Organization] = access.visible_to(operator).filter(pk__in=ids, subscription__isnull=False)
     joined = visible.select_related("parent", "subscription", "onboarding", "onboarding__link_message")
     found = list(joined.with_tenant_taken().order_by("pk"))  # type: ignore[attr-defined]

@@ -4,9 +4,10 @@ Pages go on after the last row's values (keyset), so that the last page of a mil
 Nothing is counted beyond a thousand.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from django.urls import Resolver404, resolve, reverse
 from django.utils.http import urlencode
 
 from partnerapp.actions import Words
-from partnerapp.models import Operator
+from partnerapp.models import Operator, Organization
 from partnerapp.models.organization import search_query
 
 MOST = 1_000  # rows of one selection, matches of a search, and what a count says before "+"
@@ -49,12 +50,12 @@ class Order:
     read: Callable[[str], Any] = str  # the first of two columns from a cursor's text; ValueError if it is none
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """A list of organizations: its URL's name, the right to see it, and its rows as an operator may see them.
 
-    `shown` loads what `row` (on the page) and `columns` (in an export) show of each. The first chip is everything, the
-    first order the default; a chip goes with that order alone, unless one searches.
+    `shown` loads what `row` (on the page, under `headings`) and `columns` (of an export) show of each. The first chip is
+    everything, the first order the default; a chip goes with that order alone, unless one searches.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Table:
     rows: Callable[[Operator], QuerySet]
     shown: Callable[[QuerySet], QuerySet]
     row: Callable[[Any, Operator, datetime], dict[str, Any]]
+    headings: Mapping[str, Words]
     columns: Sequence[tuple[Words, Callable[[Any, datetime], Cell]]]
     chips: Sequence[Chip]
     orders: Sequence[Order]
@@ -102,8 +104,7 @@ class Asked:
 
     def url(self, path: str = "", **changes: Any) -> str:
         """The URL of this list with changes; anything but a move to another page starts at the first one."""
-        first: dict[str, Any] = {} if changes.keys() & {"after", "before"} else {"after": "", "before": ""}
-        query = urlencode(replace(self, **(first | changes)).params)
+        query = urlencode(replace(self, **({"after": "", "before": ""} | changes)).params)
         return (path or self.table.url) + (f"?{query}" if query else "")
 
     @property
@@ -140,15 +141,20 @@ class Matches:
 
 
 def search(asked: Asked, operator: Operator) -> Matches:
-    """The organizations in this list with words that begin with each word of the search."""
+    """The first organizations that the search finds, for a page, which counts them too."""
     if not asked.q:
         return Matches()
-    query = search_query(asked.q, operator.acts_for.pk, asked.table.kind)
-    if not query:
-        return Matches([])
-    rows = asked.table.rows(operator).filter(organization__search__finds=query)
-    ids = list(rows.values_list("pk", flat=True)[: MOST + 1])
+    ids = list(found(asked, operator).values_list("pk", flat=True)[: MOST + 1])
     return Matches(ids[:MOST], len(ids) > MOST)
+
+
+def found(asked: Asked, operator: Operator) -> QuerySet:
+    """All rows of the list, or those with words that begin with each word of the search."""
+    rows = asked.table.rows(operator)
+    if not asked.q:
+        return rows
+    query = search_query(asked.q, operator.acts_for.pk, asked.table.kind)
+    return rows.filter(organization__search__finds=query) if query else rows.none()
 
 
 @dataclass(frozen=True)
@@ -159,34 +165,41 @@ class Page:
 
 
 def matching(asked: Asked, operator: Operator, at: datetime, matches: Matches | None = None) -> QuerySet:
-    """All rows of the list that its chip and search leave."""
-    matches = search(asked, operator) if matches is None else matches
-    return matches.among(asked.chip.rows(asked.table.rows(operator), at))
+    """All rows of the list that its chip and search leave; with `matches`, of those alone."""
+    rows = found(asked, operator) if matches is None else matches.among(asked.table.rows(operator))
+    return asked.chip.rows(rows, at)
 
 
 def page(asked: Asked, rows: QuerySet) -> Page:
     """The page of `rows` at the cursor; the first one if there is nothing (any more) behind it."""
-    cursor, backwards = position(asked), bool(asked.before)
+    here = behind(asked, rows)
+    return here if here.rows or not position(asked) else behind(replace(asked, after="", before=""), rows)
+
+
+def behind(asked: Asked, rows: QuerySet) -> Page:
+    """The page of `rows` at the cursor, perhaps an empty one."""
+    cursor = position(asked)
+    backwards = bool(cursor and asked.before)
     descending = asked.order.descending != backwards
     columns = asked.order.columns
     ordered = asked.table.shown(rows).order_by(*(f"-{name}" if descending else name for name in columns))
     if cursor:
         ordered = ordered.filter(Beyond(columns, cursor, descending=descending))
-    found = list(ordered[: asked.size + 1])
-    if not found and cursor:
-        return page(replace(asked, after="", before=""), rows)
-    more, found = len(found) > asked.size, found[: asked.size]
+    here = list(ordered[: asked.size + 1])
+    more, here = len(here) > asked.size, here[: asked.size]
     if backwards:
-        found.reverse()
-    on, back = (True, more) if cursor and backwards else (more, bool(cursor))
-    return Page(found, cursor_of(asked, found[-1]) if on else "", cursor_of(asked, found[0]) if back else "")
+        here.reverse()
+    if not here:
+        return Page([])
+    on, back = (True, more) if backwards else (more, bool(cursor))
+    return Page(here, cursor_of(asked, here[-1]) if on else "", cursor_of(asked, here[0]) if back else "")
 
 
 def pages(asked: Asked, rows: QuerySet, size: int = MOST) -> Iterator[list[Any]]:
     """All rows, a page at a time, so that an export needs no more memory for a million than for a thousand."""
     asked = replace(asked, size=size, after="", before="")
     while True:
-        here = page(asked, rows)
+        here = behind(asked, rows)
         yield here.rows
         if not here.next:
             return
@@ -238,19 +251,40 @@ class Beyond(Func):
 # Counts -------------------------------------------------------------------------------------------------------------
 
 
+ANYBODY, ONCE = (
+    -1,
+    datetime(2000, 1, 1, 0, 0, 0, 7, tzinfo=UTC),
+)  # stand for the operator's organization and for the instant
+
+
 def counts(asked: Asked, operator: Operator, at: datetime, matches: Matches, others: Sequence[Table]) -> dict[str, int]:
     """How many rows each chip has, by its name, and each of `others` (lists) by its: one statement, each up to MOST + 1."""
-    rows = asked.table.rows(operator)
-    if matches.ids is not None:
+    names, sql, params = counting(asked.table, tuple(others), operator.acts_for.kind, matches.ids is not None)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [matches.ids or [], *(actual(value, operator.acts_for.pk, at) for value in params)])
+        return dict(zip(names, cursor.fetchone(), strict=True))
+
+
+@cache
+def counting(table: Table, others: tuple[Table, ...], kind: str, searched: bool) -> tuple[list[str], str, list[Any]]:
+    """The statement behind `counts`: written once for all operators of this kind, as writing it takes longer than asking."""
+    operator = Operator(organization=Organization(pk=ANYBODY, kind=kind))
+    rows = table.rows(operator)
+    if searched:
         rows = rows.filter(pk__in=RawSQL("SELECT id FROM matched", []))
-    queries = {chip.name: chip.rows(rows, at) for chip in asked.table.chips}
-    queries |= {other.name: other.chips[0].rows(other.rows(operator), at) for other in others}
+    queries = {chip.name: chip.rows(rows, ONCE) for chip in table.chips}
+    queries |= {other.name: other.chips[0].rows(other.rows(operator), ONCE) for other in others}
     capped = [query.order_by().values("pk")[: MOST + 1].query.sql_with_params() for query in queries.values()]
     columns = ", ".join(f"(SELECT count(*) FROM ({sql}) AS counted)" for sql, _params in capped)  # noqa: S608 - compiled
-    found = "WITH matched AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS id) "
-    with connection.cursor() as cursor:
-        cursor.execute(f"{found}SELECT {columns}", [matches.ids or [], *(p for _sql, params in capped for p in params)])
-        return dict(zip(queries, cursor.fetchone(), strict=True))
+    found = "WITH matched AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS id)"
+    return list(queries), f"{found} SELECT {columns}", [value for _sql, params in capped for value in params]
+
+
+def actual(value: Any, organization_id: int, at: datetime) -> Any:
+    """The value of a parameter of `counting` for this organization and instant."""
+    if isinstance(value, datetime) and value.microsecond == ONCE.microsecond:
+        return at + (value - ONCE)
+    return organization_id if value == ANYBODY else value
 
 
 # From elsewhere -----------------------------------------------------------------------------------------------------

@@ -2,14 +2,15 @@
 
 from datetime import datetime
 
+from django.db.models import OuterRef
 from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from partnerapp import dates
 from partnerapp.drawers import Consequence
 from partnerapp.models import Organization
 from subscriptions.models import Subscription
+from subscriptions.models.queries import announced
 from subscriptions.terms import EXTENSION, NOTICE_LEAD, NOTICES
 
 Lines = list[Consequence]
@@ -36,6 +37,15 @@ def mails_before(deadline: datetime, at: datetime) -> str:
     return words.format(days=get_text_list(days, _("and")))
 
 
+def look_up_notices(organizations: list[Organization]) -> None:
+    """`Subscription.announced` at the upgrade's instant, of all these at once."""
+    in_time = announced(OuterRef("upgrade_at"))
+    rows = Subscription.objects.filter(in_time, pk__in=[organization.pk for organization in organizations])
+    told = set(rows.values_list("pk", flat=True))
+    for organization in organizations:
+        organization.subscription.told_in_time = organization.pk in told
+
+
 def of_blocking(organization: Organization, at: datetime) -> Lines:
     """Both choices of Manage subscription upgrade, so that nothing has to be pressed to read them."""
     subscription: Subscription = organization.subscription
@@ -44,7 +54,7 @@ def of_blocking(organization: Organization, at: datetime) -> Lines:
     keep = _("Upgrade automatically: {name} becomes Production on {when}, and billing to {owner} starts.").format(
         name=organization.name, when=dates.moment(subscription.upgrade_at), owner=organization.owner.name
     )
-    if subscription.upgrade_at - NOTICE_LEAD < at and not subscription.announced(subscription.upgrade_at):
+    if subscription.upgrade_at - NOTICE_LEAD < at and not subscription.told_in_time:
         keep += " " + _("It will be some hours later: an Admin must have had the notice for 24 hours first.")
     over = at >= subscription.ends_at
     block = _("Block: the trial expires at once. Nothing is billed, and access ends.") if over else _(
@@ -83,10 +93,7 @@ def of_conversion(organization: Organization, at: datetime) -> Lines:
             ).format(owner=owner, when=dates.moment(at)),
         ),
     ]
-    if subscription.seats is not None:
-        seats = ngettext("{name} has %(n)d seat.", "{name} has %(n)d seats.", subscription.seats)
-        lines.append(("users", (seats % {"n": subscription.seats}).format(name=organization.name)))
-    else:
+    if subscription.imported_at is None:
         words = _("The import of {name} is not complete: billing starts all the same, and no trial starts any more.")
         lines.append(("hourglass", words.format(name=organization.name)))
     return [

@@ -92,6 +92,7 @@ MANAGE_UPGRADE = drawers.Drawer(
     initial=upgrade_now,
     rule=lambda o, at: o.subscription.upgrade_control(at),
     apply=set_upgrade,
+    prepare=consequences.look_up_notices,
     consequences=consequences.of_blocking,
     done=upgrade_set,
 )

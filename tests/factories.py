@@ -1,7 +1,9 @@
 """Organizations in any state, made from facts (not by walking there), with hints as the verbs would set them."""
 
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import factory
 from factory.django import DjangoModelFactory
@@ -71,17 +73,9 @@ def partner(
 ) -> Organization:
     """Connected and imported, in a trial that ends in `ends_in`; `facts` go to the subscription."""
     organization = PartnerFactory(parent=distributor, name=name, tid=uuid.uuid4())
-    ends = NOW + ends_in
-    start = ends - (EXTENDED_TRIAL if facts.get("extended_at") else TRIAL)
-    trial = {
-        "imported_at": start,
-        "started_at": start,
-        "ends_at": ends,
-        "upgrade_at": ends,
-        "seats": 50,
-        "seats_on": start,
-    }
-    subscription = Subscription(organization=organization, **organization.branch, kind="partner", **(trial | facts))
+    facts = trial(ends_in, facts)
+    start = facts["imported_at"]
+    subscription = Subscription(organization=organization, **organization.branch, kind="partner", **facts)
     subscription.set_hints(NOW)
     subscription.save()
     SubscriptionProduct.provision(subscription, Product.for_a_partner(), start)
@@ -92,6 +86,45 @@ def partner(
         organization=organization, link_expires_at=start + 30 * DAY, waiting_since=start, configured_at=start, **done
     )
     return fresh(organization)
+
+
+def trial(ends_in: timedelta, facts: dict[str, Any]) -> dict[str, Any]:
+    """What a subscription knows of a trial that ends in `ends_in`, and `facts`, which win."""
+    end = NOW + ends_in
+    start = end - (EXTENDED_TRIAL if facts.get("extended_at") else TRIAL)
+    ran = {"imported_at": start, "started_at": start, "ends_at": end, "upgrade_at": end, "seats": 50, "seats_on": start}
+    return ran | facts
+
+
+Each = Callable[[int], dict[str, Any]]
+
+
+def crowd(
+    distributor: Organization, number: int, each: Each = lambda n: {}, trials: Each | None = lambda n: {}
+) -> list[Organization]:
+    """Many Partners at once, without products. `each(n)`: the n-th organization's facts; `trials(n)`: its subscription's,
+    `ends_in` too; without `trials` they are pending.
+    """
+    made = [one_of_many(distributor, n, {"tid": uuid.uuid4() if trials else None} | each(n)) for n in range(number)]
+    Organization.objects.bulk_create(made)
+    facts = [{"ends_in": 5 * DAY} | trials(n) if trials else {} for n in range(number)]
+    facts = [trial(known.pop("ends_in"), known) if known else {} for known in facts]
+    subscriptions = [
+        Subscription(organization=o, **o.branch, kind="partner", **f) for o, f in zip(made, facts, strict=True)
+    ]
+    for subscription in subscriptions:
+        subscription.set_hints(NOW)
+    Subscription.objects.bulk_create(subscriptions)
+    waits = {"link_expires_at": NOW + 30 * DAY, "waiting_since": NOW - DAY}
+    Onboarding.objects.bulk_create(Onboarding(organization=organization, **waits) for organization in made)
+    return made
+
+
+def one_of_many(distributor: Organization, n: int, facts: dict[str, Any]) -> Organization:
+    known = {"name": f"Partner {n:04}", "notification_email": f"it@partner{n:04}.example", "created_at": NOW - 30 * DAY}
+    made = Organization(kind="partner", distributor=distributor, parent=distributor, **(known | facts))
+    made.fold_words()
+    return made
 
 
 def fresh(organization: Organization) -> Organization:

@@ -252,9 +252,10 @@ def test_the_same_id_repeated_is_one_row(people, rows, url):
     assert often.status_code in {once.status_code, 404}
 
 
-def test_more_rows_than_a_bulk_may_have_are_not_found(people, db):
+def test_more_rows_than_a_bulk_may_have_are_refused(people, db):
     many = "&".join(f"id={n}" for n in range(1, 1_002))
-    assert ask(people["alice"], "GET", f"{ACTIONS[0]}?{many}").status_code == 404
+    answer = ask(people["alice"], "GET", f"{ACTIONS[0]}?{many}")
+    assert (answer.status_code, "An action takes at most 1,000 rows" in answer.content.decode()) == (422, True)
 
 
 # Foreign is non-existent --------------------------------------------------------------------------------------------

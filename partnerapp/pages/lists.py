@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.formats import number_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -18,6 +18,7 @@ from partnerapp import access, clock, exports, selection, tables
 from partnerapp.access import OperatorRequest, page
 from partnerapp.models import Operator, Organization
 from partnerapp.pages.menu import menu, nothing_selected
+from partnerapp.pages.rows import whole
 from partnerapp.tables import MOST, Asked, Matches, Table
 
 FORMATS = {"csv": exports.as_csv, "xlsx": exports.as_xlsx}
@@ -45,12 +46,13 @@ def show(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
     counts = tables.counts(asked, operator, at, matches, tabs)
     chosen = selection.chosen(request, at)
     rows = rows_of(found.rows, asked.table, operator, at, {row.pk for row in chosen})
-    here = {row["id"] for row in rows}
+    here = {row.pk for row in found.rows}
     context = {
         "rows": rows,
+        "column": headings(asked.table),
         "poll": next_poll(asked, rows),
         "toolbar": toolbar(asked, counts, matches),
-        "pager": pager(asked, found, counts),
+        "pager": pager(asked, found, counts, matches),
         "tabs": tabs_of(asked.table, tabs, counts),
         "elsewhere": [row.pk for row in chosen if row.pk not in here and "all" not in request.GET],
         **around(request, asked, chosen, at),
@@ -70,6 +72,11 @@ def remember(request: OperatorRequest, response: HttpResponse, asked: Asked) -> 
 
 def rows_of(found: Iterable[Any], table: Table, operator: Operator, at: datetime, chosen: set[int]) -> list[dict]:
     return [{**table.row(row, operator, at), "selected": row.pk in chosen} for row in found]
+
+
+def headings(table: Table) -> dict[str, str]:
+    """Translated once for a page, since each row names them again on a small screen."""
+    return {name: str(words) for name, words in table.headings.items()}
 
 
 def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], at: datetime) -> dict[str, Any]:
@@ -147,23 +154,24 @@ def toolbar(asked: Asked, counts: dict[str, int], matches: Matches) -> dict[str,
 
 def capped(count: int) -> str:
     """`1,000+`: nothing is counted further."""
-    return f"{number_format(MOST, force_grouping=True)}+" if count > MOST else number_format(count, force_grouping=True)
+    return f"{whole(MOST)}+" if count > MOST else whole(count)
 
 
-def pager(asked: Asked, found: tables.Page, counts: dict[str, int]) -> dict[str, Any]:
+def pager(asked: Asked, found: tables.Page, counts: dict[str, int], matches: Matches) -> dict[str, Any]:
     total = counts[asked.chip.name]
-    every = asked.url() if len(found.rows) < total <= MOST else ""
+    too_many = total > MOST or matches.more
+    every = asked.url() if len(found.rows) < total and not too_many else ""
     choose = reverse(f"{asked.table.name}_selection")
-    sizes = [{"value": size, "url": asked.url(size=size), "current": size == asked.size} for size in tables.SIZES]
+    sizes = [{"value": str(size), "url": asked.url(size=size), "current": size == asked.size} for size in tables.SIZES]
     return {
-        "shown": len(found.rows),
+        "shown": str(len(found.rows)),
         "total": capped(total),
         "next": asked.url(after=found.next) if found.next else "",
         "previous": asked.url(before=found.previous) if found.previous else "",
         "sizes": sizes if total > tables.SIZES[0] else [],
         "all": every,
         "select_all": f"{choose}?{urlencode({'all': every})}",
-        "too_many": total > MOST,
+        "too_many": too_many,
     }
 
 
@@ -190,9 +198,7 @@ def exporting(table: Table) -> Any:
     @page(table.action)
     def export(request: OperatorRequest) -> HttpResponseBase:
         at, asked = clock.now(), Asked.of(table, request.GET)
-        rows = tables.matching(asked, request.user, at)
-        if {"id", "all"} & request.GET.keys():
-            rows = table.rows(request.user).filter(pk__in=[row.pk for row in selection.chosen(request, at)])
+        rows = exported(request, asked, at)
         cells = (
             [value(row, at) for _heading, value in table.columns]
             for found in tables.pages(asked, rows)
@@ -204,6 +210,17 @@ def exporting(table: Table) -> Any:
     return export
 
 
+def exported(request: OperatorRequest, asked: Asked, at: datetime) -> QuerySet:
+    """However many there are: a file has room for more than an action."""
+    params, operator = request.GET, request.user
+    if "id" in params and "all" not in params:
+        return asked.table.rows(operator).filter(pk__in=selection.ids_of(params, "id"))
+    chosen = tables.at_url(params["all"]) if "all" in params else asked
+    if chosen is None or chosen.table is not asked.table:
+        return asked.table.rows(operator).none()
+    return tables.matching(chosen, operator, at)
+
+
 # What moves ---------------------------------------------------------------------------------------------------------
 
 
@@ -211,8 +228,8 @@ def next_poll(asked: Asked, rows: list[dict]) -> dict | None:
     """Ask again soon while something moves, later while somebody is waited for, and never when nothing is shown."""
     if not asked.table.watched or not rows:
         return None
-    going = ",".join(str(row["id"]) for row in rows if not row["moved"])
-    gone = ",".join(str(row["id"]) for row in rows if row["moved"])
+    going = ",".join(row["id"] for row in rows if not row["moved"])
+    gone = ",".join(row["id"] for row in rows if row["moved"])
     query = urlencode({**asked.params, "poll": 1, "shown": going, "gone": gone})
     seconds = MOVING_SECONDS if gone or any(row["moving"] for row in rows) else QUIET_SECONDS
     return {"url": f"{asked.table.url}?{query}", "seconds": seconds}
@@ -227,11 +244,12 @@ def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
     staying = set(tables.matching(asked, operator, at, matches).filter(pk__in=shown).values_list("pk", flat=True))
     found = table.shown(table.watched(operator).filter(pk__in=shown)).order_by("pk")
     known = rows_of(found, table, operator, at, selection.ids_of(request.GET, "id"))
-    rows = [row for row in known if row["id"] in staying or row["moved"]]
+    rows = [row for row in known if int(row["id"]) in staying or row["moved"]]
     counts = tables.counts(asked, operator, at, matches, tabs)
     context = {
         "rows": rows,
-        "gone": gone | (shown - {row["id"] for row in rows}),
+        "column": headings(table),
+        "gone": gone | (shown - {int(row["id"]) for row in rows}),
         "poll": next_poll(asked, rows),
         "tabs": tabs_of(table, tabs, counts),
         "toolbar": toolbar(asked, counts, matches),

@@ -28,16 +28,14 @@ def nothing_selected() -> str:
 
 def menu_item(drawer: Drawer, operator: Operator, rows: list[Organization], at: datetime) -> dict:
     """One action for the selected rows: "Extend trial (3 of 5)"; grey with the first reason when none qualifies."""
-    answers = [(access.refusal(operator, drawer.name, row), drawer.rule(row, at)) for row in rows]
-    allowed = [rule for who, rule in answers if not who and rule.allowed]
-    opens = [rule for who, rule in answers if not who and rule.openable]
+    refusals = [drawer.refusal(operator, row, at, among=len(rows)) for row in rows]
+    allowed = refusals.count("")
     label = str(drawer.label)
     if len(rows) > 1 and allowed:
-        label = _("{action} ({count} of {total})").format(action=label, count=len(allowed), total=len(rows))
-    reason = (
-        next((who or rule.refusal for who, rule in answers if who or rule.refusal), "") if rows else nothing_selected()
-    )
-    usable = bool(allowed or (opens and len(rows) == 1))
+        label = _("{action} ({count} of {total})").format(action=label, count=allowed, total=len(rows))
+    reason = next(filter(None, refusals), "") if rows else nothing_selected()
+    opens = len(rows) == 1 and access.may(operator, drawer.name, rows[0]) and drawer.rule(rows[0], at).openable
+    usable = bool(allowed or opens)
     return {
         "name": drawer.name,
         "label": label,

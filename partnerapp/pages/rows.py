@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.formats import number_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -24,27 +25,38 @@ SHOWN_STATES = {  # where the state says more than the level: tone, icon
 }
 
 
+PARTNER_HEADINGS = {
+    "level": gettext_lazy("Subscription level"),
+    "trial": gettext_lazy("Trial"),
+    "after": gettext_lazy("After trial"),
+    "skus": gettext_lazy("SKUs"),
+    "customers": gettext_lazy("Customers"),
+    "seats": gettext_lazy("Seats"),
+    "extended": gettext_lazy("Extended"),
+}
+
+
 def partner_row(subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
     """A Partner (or customer) whose import is complete."""
     return {
         **organization_cells(subscription.organization),
         **subscription_cells(subscription, at),
         "after": after_trial(subscription, at),
-        "skus": products(subscription, "sku"),
-        "add_ons": products(subscription, "addon"),
-        "customers": subscription.customers,
-        "seats": subscription.seats,
+        "skus": subscription.skus,
+        "add_ons": subscription.add_ons,
+        "customers": whole(subscription.customers),
+        "seats": whole(subscription.seats),
         "extended_at": subscription.extended_at,
     }
 
 
 def organization_cells(organization: Organization) -> dict[str, Any]:
-    return {"id": organization.pk, "name": organization.name, "email": organization.notification_email}
+    return {"id": str(organization.pk), "name": organization.name, "email": organization.notification_email}
 
 
-def products(subscription: Subscription, kind: str) -> list[str]:
-    """The names of what it holds now. Lists load it with a prefetch of the current holdings."""
-    return [holding.product.name for holding in subscription.holdings.all() if holding.product.kind == kind]
+def whole(number: int | None) -> str:
+    """`1,234`; empty while it is not known. Numbers are text before they reach a template, which would take its time."""
+    return "" if number is None else number_format(number, force_grouping=True)
 
 
 def subscription_cells(subscription: Subscription, at: datetime) -> dict:
@@ -64,15 +76,15 @@ def trial(subscription: Subscription, at: datetime) -> dict | None:
     hours = (end - at).total_seconds() / 3600
     tone = "over" if hours <= 0 else "bad" if hours <= 24 else "warn" if hours <= 72 else "info"
     return {
-        "elapsed": int(min(max((at - start).total_seconds(), 0), (end - start).total_seconds()) // 3600),
-        "total": int((end - start).total_seconds() // 3600),
+        "elapsed": str(int(min(max((at - start).total_seconds(), 0), (end - start).total_seconds()) // 3600)),
+        "total": str(int((end - start).total_seconds() // 3600)),
         "left": dates.left(end, at),
         "ends_at": end,
         "tone": tone,
     }
 
 
-def after_trial(subscription: Subscription, at: datetime) -> dict | None:
+def after_trial(subscription: Any, at: datetime) -> dict | None:
     """What happens if nobody does anything."""
     state = subscription.state(at)
     if state == State.HELD:
@@ -88,13 +100,22 @@ def after_trial(subscription: Subscription, at: datetime) -> dict | None:
     return {"text": _("Upgrades to Production"), "icon": "circle-arrow-up", "tone": "info"}
 
 
-def blocked_by(subscription: Subscription) -> str:
+def blocked_by(subscription: Any) -> str:
     """Who blocked the upgrade and, if it was said, why."""
-    who = subscription.blocked_by.name if subscription.blocked_by else ""
-    return ": ".join(part for part in (who, subscription.blocked_reason) if part)
+    return ": ".join(part for part in (subscription.blocker, subscription.blocked_reason) if part)
 
 
 # Pending ------------------------------------------------------------------------------------------------------------
+
+
+PENDING_HEADINGS = {
+    "email": gettext_lazy("Email"),
+    "onboarding": gettext_lazy("Onboarding"),
+    "waiting": gettext_lazy("Waiting for"),
+    "errors": gettext_lazy("Import errors"),
+    "log": gettext_lazy("Event log messages"),
+    "expires": gettext_lazy("Link expires"),
+}
 
 
 def pending_row(subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
@@ -171,14 +192,14 @@ NAMED: Columns = [
 PARTNER_COLUMNS: Columns = [
     *NAMED,
     (gettext_lazy("Subscription level"), lambda row, at: row.level),
-    (gettext_lazy("State"), lambda row, at: row.state(at).label),
+    (gettext_lazy("State"), lambda row, at: str(row.state(at).label)),
     (gettext_lazy("Trial started"), lambda row, at: row.started_at),
     (gettext_lazy("Trial ends"), lambda row, at: row.ends_at),
     (gettext_lazy("After trial"), lambda row, at: (after_trial(row, at) or {"text": ""})["text"]),
     (gettext_lazy("Extended"), lambda row, at: row.extended_at),
     (gettext_lazy("In production since"), lambda row, at: row.converted_at),
-    (gettext_lazy("SKUs"), lambda row, at: ", ".join(products(row, "sku"))),
-    (gettext_lazy("Add-ons"), lambda row, at: ", ".join(products(row, "addon"))),
+    (gettext_lazy("SKUs"), lambda row, at: ", ".join(row.skus)),
+    (gettext_lazy("Add-ons"), lambda row, at: ", ".join(row.add_ons)),
     (gettext_lazy("Customers"), lambda row, at: row.customers),
     (gettext_lazy("Seats"), lambda row, at: row.seats),
 ]

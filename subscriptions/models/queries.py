@@ -105,6 +105,6 @@ def notices() -> QuerySet[Message]:
     return Message.objects.filter(names_it, operator__isnull=False)
 
 
-def announced(at: datetime) -> Exists:
+def announced(at: datetime | OuterRef) -> Exists:
     """A notice of this very instant was accepted for an owner Admin at least 24 hours ago (R20)."""
     return Exists(notices().filter(accepted_at__lte=at - NOTICE_LEAD))

@@ -102,6 +102,8 @@ class Subscription(models.Model):
     wake_at = models.DateTimeField(null=True)
     sort_at = models.DateTimeField(default=FAR)
 
+    told_in_time: bool  # set where many are told about: a notice was accepted a day before the upgrade
+
     objects = SubscriptionQuerySet.as_manager()
 
     class Meta:

@@ -49,7 +49,7 @@ def test_the_panel_starts_with_trial_and_says_what_follows(signed_in, alice, fab
     assert '<option value="trial" selected>' in page
     assert "There is no way back to a trial." in page
     assert "to Contoso Distribution starts now, 1 Dec 2026, 09:00 UTC." in page
-    assert "has 50 seats." in page
+    assert "Billed from 1 Dec 2026, 09:00 UTC, if you apply now" in page
 
 
 def test_the_event_says_who_what_when(alice, fabrikam):

@@ -66,6 +66,19 @@ def test_the_drawer_shows_what_is_set_and_what_either_choice_does(signed_in, ali
     assert "Block: the trial expires on 6 Dec 2026, 09:00 UTC." in page
 
 
+@pytest.mark.parametrize(
+    ("hours", "told", "later"), [(20, None, True), (20, 5, False), (20, 3, True), (120, None, False)]
+)
+def test_an_upgrade_that_was_announced_too_late_comes_some_hours_later(signed_in, alice, contoso, hours, told, later):
+    """R20. `told`: so many hours ago the notice was accepted."""
+    row, other = (partner(contoso, name, ends_in=hours * HOUR) for name in ("Tailspin", "Wingtip"))
+    notice(other, alice, accepted_at=NOW - 5 * HOUR)
+    if told:
+        notice(row, alice, accepted_at=NOW - told * HOUR)
+    page = signed_in(alice, htmx=True).get(url(row, other)).content.decode()
+    assert page.count("It will be some hours later") == later
+
+
 def test_the_event_says_who_what_when_and_why(alice, fabrikam):
     fabrikam.subscription.block_upgrade(by=alice, at=NOW, reason="Budget")
     event = Event.objects.get(organization=fabrikam, kind="upgrade_blocked")
