@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.portal import PARTNERS, actions, box, choose, drawer, item, row, select
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo"), pytest.mark.usefixtures("first_day")]
 
 
 @pytest.fixture(scope="module")
