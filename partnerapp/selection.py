@@ -1,5 +1,6 @@
 """Which rows a request is about: ids one by one (`id`), or all rows of a list (`all`, the list's own URL)."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -54,7 +55,7 @@ def rows(request: OperatorRequest, at: datetime) -> list[Organization]:
     posted = request.method == "POST"  # what is applied is what the drawer named, not what a filter finds by then
     params = request.POST if posted and "id" in request.POST else request.GET
     if "all" in params and not posted:
-        return at_most(everything(request.user, params["all"], at)) or not_found()
+        return load(request.user, at_most(everything(request.user, params["all"], at))) or not_found()
     ids = at_most(set(params.getlist("id")))
     if not ids:
         raise Http404(_("Nothing is selected. Go back and select a row first."))
@@ -69,26 +70,28 @@ def not_found() -> Any:
     raise Http404
 
 
-def at_most(rows: Any) -> Any:
-    """These rows, unless there are more than one action may change. Raises Refused."""
-    if len(rows) > MOST:
+def at_most(ids: Any) -> Any:
+    """These ids, unless they are more than one action may change. Raises Refused."""
+    if len(ids) > MOST:
         raise Refused(_("An action takes at most 1,000 rows: narrow the list to select all of it."))
-    return rows
+    return ids
 
 
 def chosen(request: OperatorRequest, at: datetime) -> list[Organization]:
     """The selected rows as far as they are visible: a list that draws itself again is no place for a 404."""
+    ids: Collection[int] = ids_of(request.GET, "id")
     if "all" in request.GET:
-        found = everything(request.user, request.GET["all"], at)
-        return found if len(found) <= MOST else []
-    ids = ids_of(request.GET, "id")
-    return load(request.user, ids) if ids else []
+        ids = everything(request.user, request.GET["all"], at)
+    return load(request.user, ids) if 0 < len(ids) <= MOST else []
 
 
-def everything(operator: Operator, url: str, at: datetime) -> list[Organization]:
-    """All rows of the list at this URL, or one more than an action may change; none if it is no list."""
+def everything(operator: Operator, url: str, at: datetime) -> list[int]:
+    """The ids of all rows of the list at this URL, or one more than an action may change; none if it is no list.
+
+    Read by themselves: Postgres asks a subquery once for each row where it knows little about the tables.
+    """
     asked = tables.at_url(url)
-    return load(operator, tables.matching(asked, operator, at).values("pk")[: MOST + 1]) if asked else []
+    return list(tables.matching(asked, operator, at).values_list("pk", flat=True)[: MOST + 1]) if asked else []
 
 
 def ids_of(params: QueryDict, name: str) -> set[int]:
@@ -100,7 +103,7 @@ def well_formed(pk: str) -> bool:
     return pk.isascii() and pk.isdigit() and len(pk) < 19
 
 
-def load(operator: Operator, ids: Any) -> list[Organization]:
+def load(operator: Operator, ids: Collection[int]) -> list[Organization]:
     """These organizations, as far as they are visible and have a subscription, with all that the rules ask about."""
     visible: QuerySet[Organization] = access.visible_to(operator).filter(pk__in=ids, subscription__isnull=False)
     joined = visible.select_related("parent", "subscription", "onboarding", "onboarding__link_message")

@@ -14,6 +14,10 @@ gc.freeze()  # what is imported stays: looking through it again and again costs 
 gc.set_threshold(100_000, 50, 50)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--screenshots", metavar="DIR", help="where tests/browser/test_screenshots.py leaves its pictures")
+
+
 def body(answer) -> bytes:
     """What an answer says, also one that is sent while it is made."""
     return b"".join(answer.streaming_content) if answer.streaming else answer.content

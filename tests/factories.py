@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import factory
+from django.db import connection
 from factory.django import DjangoModelFactory
 
 from onboarding.models import Onboarding
@@ -117,6 +118,9 @@ def crowd(
     Subscription.objects.bulk_create(subscriptions)
     waits = {"link_expires_at": NOW + 30 * DAY, "waiting_since": NOW - DAY}
     Onboarding.objects.bulk_create(Onboarding(organization=organization, **waits) for organization in made)
+    if number > 100:  # Postgres plans for what it knows, and would learn of these some minutes later
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE organization, subscription, onboarding")
     return made
 
 

@@ -68,7 +68,7 @@ def test_every_chip_has_its_rule_here():
 def test_a_chip_shows_exactly_the_rows_whose_rule_says_so(signed_in, alice, grid, chip):
     answer = signed_in(alice).get(f"{URL}?chip={chip}&size=100")
     expected = by_the_rules(alice, NOW)[chip]
-    assert {row["id"] for row in answer.context["rows"]} == expected
+    assert {int(row["id"]) for row in answer.context["rows"]} == expected
     assert counted(answer)[chip] == str(len(expected)) != "0"
 
 
@@ -108,14 +108,14 @@ def test_no_verb_and_no_sweep_leaves_a_hint_that_hides_a_row(contoso, alice, see
     """A walk through time: somebody does something, the sweep comes now and then, and every chip agrees with the rules."""
     chance, at = random.Random(seed), NOW
     rows = crowd(contoso, 12, trials=lambda n: {"ends_in": (n + 3) * DAY})
-    for _turn in range(25):
+    for _turn in range(15):
         at += chance.choice([TICK, HOUR, 11 * HOUR, DAY])
         verb, row = chance.choice(VERBS), fresh(chance.choice(rows)).subscription
         try:
             verb(row, alice, at)
         except Refused:
             continue
-        for moment in (at, at + 70 * HOUR, at + 8 * DAY):
+        for moment in (at, at + 70 * HOUR):
             assert shown(alice, moment) == by_the_rules(alice, moment)
 
 

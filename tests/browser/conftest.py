@@ -17,7 +17,7 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
-SignedIn = Callable[..., Page]
+SignedIn = Callable[[str], Page]
 
 
 @pytest.fixture(scope="session")
@@ -67,8 +67,15 @@ def wait_for(url: str, said) -> None:
 
 @pytest.fixture(scope="module")
 def first_day(demo: Demo) -> None:
-    """The cast on its first day, everybody signed in, whatever the tests before have done."""
+    """The cast on its first day, whatever the tests before have done."""
     demo.begin()
+
+
+@pytest.fixture(scope="module")
+def any_day(demo: Demo) -> None:
+    """The cast, whatever became of it; everybody has signed in."""
+    if not demo.sessions:
+        demo.begin()
 
 
 @pytest.fixture
@@ -96,11 +103,11 @@ def is_complaint(message: ConsoleMessage) -> bool:
 
 
 @pytest.fixture
-def signed_in(demo, new_context, first_day) -> SignedIn:
+def signed_in(demo, new_context, any_day) -> SignedIn:
     """A page of a person who has signed in, or of nobody: `signed_in("Alice Adler")`."""
 
-    def as_(name: str, **options) -> Page:
-        context = new_context(**options)
+    def as_(name: str) -> Page:
+        context = new_context()
         context.add_cookies([demo.cookie(name)] if name else [])
         return context.new_page()
 

@@ -66,6 +66,14 @@ def apply_anyway(page: Page) -> None:
     apply(page)
 
 
+def press_account(name: str) -> Step:
+    return lambda page: page.get_by_role("button", name=name).first.click()
+
+
+def consent_is_asked(page: Page) -> None:
+    expect(page.get_by_role("button", name="Grant consent")).to_be_visible()
+
+
 def open_activation(name: str) -> Step:
     return lambda page: page.goto(portal.activation_link(page, name))
 
@@ -120,6 +128,12 @@ LISTS = {
 PAGES = {
     "sign_in": Screen("/signin/", person=""),
     "activation": Screen("/signin/", (open_activation("Adatum"),), person=""),
+    "activation_consent": Screen(
+        "/signin/",
+        (open_activation("Woodgrove"), press("Connect Microsoft 365"), press_account("Wanda Wolf"), consent_is_asked),
+        person="",
+    ),
+    "account_picker": Screen("/signin/", (press("Sign in with Microsoft"),), person=""),
     "production": Screen("/", person="Bob Berg"),
     "trial": Screen("/", person="Charlie Cole"),
     "preferences": Screen("/preferences/"),

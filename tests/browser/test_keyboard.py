@@ -6,7 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.browser.portal import PARTNERS, PENDING, actions, box, drawer, item, row
 from tests.browser.screens import CHOICES, settle
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo"), pytest.mark.usefixtures("first_day")]
 WHERE = """() => document.activeElement.closest("dialog") ? "inside"
     : document.activeElement === document.body ? "nowhere" : document.activeElement.outerHTML"""
 QUESTION = "You have changes that are not applied. Press Esc again to discard them."

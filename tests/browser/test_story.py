@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.portal import activation_link, choose, mails, row, sign_in
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo"), pytest.mark.usefixtures("first_day")]
 
 
 def add_partner(page: Page, name: str, email: str) -> None:
@@ -36,7 +36,6 @@ def to_next_event(page: Page, about: str) -> None:
     raise AssertionError(f"{about} never came")
 
 
-@pytest.mark.usefixtures("first_day")
 def test_a_partner_goes_the_whole_way(page: Page, context):
     page.goto("/")
     sign_in(page, "Alice Adler")
