@@ -135,9 +135,21 @@ def ask(a_list: Table, query: str, operator: Operator) -> Done:
 
 
 def work(captured: CaptureQueriesContext) -> Work:
-    plans = [[plan_of(query["sql"]) for _ in range(TIMES)] for query in captured.captured_queries]
-    ms = sum(median(plan["Planning Time"] + plan["Execution Time"] for plan in times) for times in plans)
-    return Work(len(plans), ms, frozenset(name for times in plans for name in scanned(times[0]["Plan"])))
+    plans = [plans_of(query["sql"]) for query in captured.captured_queries]
+    ms = sum(median(map(ms_of, of_one)) for of_one in plans)
+    return Work(len(plans), ms, frozenset(name for of_one in plans for name in scanned(of_one[0]["Plan"])))
+
+
+def ms_of(plan: dict[str, Any]) -> float:
+    return plan["Planning Time"] + plan["Execution Time"]
+
+
+def plans_of(sql: str) -> list[dict[str, Any]]:
+    """Five plans of the statement as it was carried out, or fewer when they take more than a second."""
+    plans: list[dict[str, Any]] = []
+    while len(plans) < TIMES and sum(map(ms_of, plans)) < 1000:
+        plans.append(plan_of(sql))
+    return plans
 
 
 def plan_of(sql: str) -> dict[str, Any]:
