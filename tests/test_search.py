@@ -199,6 +199,16 @@ def test_more_than_a_thousand_matches_are_said_to_be_more(signed_in, alice, cont
     assert "More than 1,000 match" not in client.get(f"{URL}?q=partner+0001").content.decode()
 
 
+def test_a_poll_takes_no_row_away_because_others_match_too(signed_in, alice, contoso, monkeypatch):
+    """Which thousand of more matches a page gets is nobody's promise."""
+    crowd(contoso, 6, trials=None)
+    client = signed_in(alice, htmx=True)
+    poll = client.get("/invoice/partners/pending/?q=partner").context["poll"]["url"]
+    monkeypatch.setattr(tables, "MOST", 3)
+    answer = client.get(poll)
+    assert (len(answer.context["rows"]), answer.context["gone"]) == (6, set())
+
+
 def test_nothing_matches_has_a_way_out(signed_in, alice, fabrikam):
     for query in ("?q=nobody", "?chip=held", "?q=fabrikam&chip=held"):
         page = signed_in(alice).get(URL + query).content.decode()

@@ -2,7 +2,9 @@
 
 import json
 import re
+from collections import defaultdict
 from html import unescape
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -11,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from partnerapp import clock, selection, tables
-from partnerapp.models import Message
+from partnerapp.demo.supervisor import servers
+from partnerapp.models import Message, Organization
 from partnerapp.pages import lists
 from subscriptions.models import Subscription
 from tests.factories import DAY, HOUR, NOW, crowd, fresh, partner, pending_partner
@@ -88,6 +91,14 @@ def test_a_selected_row_that_nobody_may_see_any_more_is_forgotten(signed_in, ali
     answer = signed_in(alice, htmx=True).get(f"{URL}?{picked(foreign)}&id=999999999&id=x&id=%00")
     assert (answer.status_code, answer.context["selection"]["count"]) == (200, 0)
     assert hidden(answer.content.decode()) == set()
+
+
+def test_the_web_server_takes_the_address_of_three_whole_pages_that_are_selected():
+    """Beyond its limit gunicorn answers 414; its own default ends at the second page."""
+    ids = picked(*(Organization(pk=1_000_000 + n) for n in range(700)))
+    limit = next(word for word in servers(Path(), defaultdict(int))["web"] if word.startswith("--limit-request-line"))
+    assert len(f"GET {PENDING_URL}?{ids} HTTP/1.1") < int(limit.rpartition("=")[2])
+    assert f'"{limit}"' in (Path(__file__).parents[1] / "Dockerfile").read_text()
 
 
 def test_without_javascript_the_form_carries_the_state_and_what_is_selected_elsewhere(signed_in, alice, contoso):

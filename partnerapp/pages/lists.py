@@ -241,7 +241,7 @@ def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
     assert table.watched is not None
     shown, gone = (listed(request.GET.get(name, "")) for name in ("shown", "gone"))
     matches = tables.search(asked, operator)
-    staying = set(tables.matching(asked, operator, at, matches).filter(pk__in=shown).values_list("pk", flat=True))
+    staying = set(tables.matching(asked, operator, at).filter(pk__in=shown).values_list("pk", flat=True))
     found = table.shown(table.watched(operator).filter(pk__in=shown)).order_by("pk")
     known = rows_of(found, table, operator, at, selection.ids_of(request.GET, "id"))
     rows = [row for row in known if int(row["id"]) in staying or row["moved"]]
