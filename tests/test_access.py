@@ -64,6 +64,8 @@ def test_every_action_of_the_table_has_a_url_or_is_a_page():
         "http://evil.example/x",
         "javascript:alert(1)",
         "//evil.example",
+        "http://localhost//evil.example/x",
+        "http://localhost/\\evil.example",
         "http://localhost@evil.example/x",
         "http://localhost.evil.example/x",
         "\x00",
