@@ -203,6 +203,18 @@ def test_whatever_a_body_is(trees, record_property, kind, sent):
             assert (url, harmful(url, browser_for(trees, url).generic("POST", url, sent, kind))) == (url, [])
 
 
+@pytest.mark.parametrize("charset", ["hex", "undefined", "punycode", "utf-16", "utf-7", "unicode_escape", "nonsense"])
+def test_the_charset_is_ours(trees, charset):
+    """Django's own request would fail while it is made."""
+    part = b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\n\xff\\ud800\r\n--x--\r\n'
+    kinds = {"GET": "text/plain", "POST": "multipart/form-data; boundary=x"}
+    for url in ("/invoice/partners/", "/preferences/", "/organizations/actions/add_partner/"):
+        for method, kind in kinds.items():
+            query = "?q=\\ud800+2AA-&next=/%FF"
+            answer = trees.browsers["alice"].generic(method, url + query, part, f"{kind}; charset={charset}")
+            assert (url, method, harmful(url, answer)) == (url, method, [])
+
+
 def test_an_over_large_body_is_refused(trees):
     """413 or 400, not memory."""
     answer = trees.browsers["alice"].ask("POST", ADD[0], {"name": "x" * 2_000_000})
