@@ -141,7 +141,7 @@ def own_path(url: str) -> str:
 def sign_in_first(request: HtmxRequest) -> HttpResponse:
     """To sign-in and back to this page (under htmx: to the page it was part of)."""
     if request.htmx:
-        return HttpResponseClientRedirect(redirect_to_login(current_page(request)).url)
+        return HttpResponseClientRedirect(redirect_to_login(own_path(current_page(request))).url)
     return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
 
 
