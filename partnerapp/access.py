@@ -55,18 +55,18 @@ MAY: dict[str, dict[str, frozenset[str]]] = {
 }
 
 
-def visible_to(operator: Operator, rows: Any = None, through: str = "") -> QuerySet[Any]:
+def visible_to(operator: Operator, rows: Any = None) -> QuerySet[Any]:
     """The organizations whose existence this operator may know: its own branch of the tree, itself included.
 
-    Or the `rows` of another model that belong to one of them, which `through` leads to ("organization__").
+    Or the `rows` of another model about them, which carry the keys of their branch (`Organization.branch`).
     """
     rows = Organization.objects.all() if rows is None else rows
     own = operator.organization_id
     if own is None:
         return rows.none()
     if operator.acts_for.kind == DISTRIBUTOR:
-        return rows.filter(**{f"{through}distributor_id": own})
-    return rows.filter(Q(**{f"{through}id": own}) | Q(**{f"{through}parent_id": own}))
+        return rows.filter(distributor_id=own)
+    return rows.filter(Q(pk=own) | Q(parent_id=own) if rows.model is Organization else Q(partner_id=own))
 
 
 def refusal(operator: Operator, action: str, organization: Organization | None = None) -> str:
@@ -141,7 +141,7 @@ def own_path(url: str) -> str:
 def sign_in_first(request: HtmxRequest) -> HttpResponse:
     """To sign-in and back to this page (under htmx: to the page it was part of)."""
     if request.htmx:
-        return HttpResponseClientRedirect(redirect_to_login(current_page(request)).url)
+        return HttpResponseClientRedirect(redirect_to_login(own_path(current_page(request))).url)
     return redirect_to_login(request.get_full_path() if request.method == "GET" else "/")
 
 

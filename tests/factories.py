@@ -56,11 +56,27 @@ class PartnerFactory(DjangoModelFactory):
     created_at = NOW - 30 * DAY
 
 
+class CustomerFactory(PartnerFactory):
+    kind = Organization.Kind.CUSTOMER
+    source = Organization.Source.MSP
+    parent = factory.SubFactory(PartnerFactory)
+    distributor = factory.SelfAttribute("parent.distributor")
+    name = factory.Sequence(lambda n: f"Customer {n}")
+    notification_email = factory.Sequence(lambda n: f"it@customer{n}.example")
+
+
 def pending_partner(distributor: Organization, name: str = "Adatum", **facts: object) -> Organization:
     """Added, the link sent, not connected; `facts` go to the onboarding, but `subscription__x` to the subscription."""
-    organization = PartnerFactory(parent=distributor, name=name)
+    return invited(PartnerFactory(parent=distributor, name=name), facts)
+
+
+def pending_customer(partner: Organization, name: str = "Coho", **facts: object) -> Organization:
+    return invited(CustomerFactory(parent=partner, name=name), facts)
+
+
+def invited(organization: Organization, facts: dict[str, Any]) -> Organization:
     own = {k.removeprefix("subscription__"): facts.pop(k) for k in list(facts) if k.startswith("subscription__")}
-    subscription = Subscription(organization=organization, **organization.branch, kind="partner", **own)
+    subscription = Subscription(organization=organization, **organization.branch, kind=organization.kind, **own)
     subscription.set_hints(NOW)
     subscription.save()
     SubscriptionProduct.provision(subscription, Product.for_a_partner(), NOW - DAY)
@@ -73,10 +89,19 @@ def partner(
     distributor: Organization, name: str = "Fabrikam", *, ends_in: timedelta = 5 * DAY, **facts: object
 ) -> Organization:
     """Connected and imported, in a trial that ends in `ends_in`; `facts` go to the subscription."""
-    organization = PartnerFactory(parent=distributor, name=name, tid=uuid.uuid4())
-    facts = trial(ends_in, facts)
+    return imported(PartnerFactory(parent=distributor, name=name, tid=uuid.uuid4()), trial(ends_in, facts))
+
+
+def customer(
+    partner: Organization, name: str = "Woodgrove", *, ends_in: timedelta = 5 * DAY, **facts: object
+) -> Organization:
+    """As `partner`, one level below."""
+    return imported(CustomerFactory(parent=partner, name=name, tid=uuid.uuid4()), trial(ends_in, facts))
+
+
+def imported(organization: Organization, facts: dict[str, Any]) -> Organization:
     start = facts["imported_at"]
-    subscription = Subscription(organization=organization, **organization.branch, kind="partner", **facts)
+    subscription = Subscription(organization=organization, **organization.branch, kind=organization.kind, **facts)
     subscription.set_hints(NOW)
     subscription.save()
     SubscriptionProduct.provision(subscription, Product.for_a_partner(), start)

@@ -1,60 +1,171 @@
 """Whatever is sent to whichever address: never a 5xx, always the same headers, and pages that a person can read."""
 
+import csv
+import io
+import json
 import re
+from html import unescape
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import psycopg.errors
 import pytest
 from django.conf import settings as django_settings
 from django.db import OperationalError
-from django.http import HttpResponse
 from django.template.loader import get_template
 from django.test import Client
-from django.urls import get_resolver, path
+from django.urls import path
 from django.views.defaults import server_error
 
-from partnerapp import checks
-from partnerapp.pages import partners
+from partnerapp import limits
+from partnerapp.models import Organization
 from partnerapp.urls import urlpatterns
-from tests.conftest import body
 from tests.factories import DAY, partner, pending_partner
-from tests.microsoft365.conftest import one_sandbox, sandbox  # noqa: F401 - fixtures
+from tests.trees import (
+    ACTIONS,
+    ADD,
+    FORM,
+    LABELS,
+    LISTS,
+    TRIAL_ACTIONS,
+    Browser,
+    Trees,
+    lax,
+    production,  # noqa: F401 - a fixture
+    snapshot,
+    text_of,
+    two_trees,  # noqa: F401 - a fixture
+    undone,
+)
 
-URLS = [
-    ("/" + re.sub("<[^>]+>", "nonsense", url), view.access) for url, view in checks.views(get_resolver().url_patterns)
-]
-SITE = [url for url, _label in URLS if not url.startswith("/demo/")]
-PUBLIC = [url for url, label in URLS if label == "public" and url in SITE]
-LISTS = ["/invoice/partners/", "/invoice/partners/pending/", "/invoice/partners/selection/"]
-
-
-@pytest.fixture(autouse=True)
-def no_demo_bar(settings):
-    """Production's pages."""
-    settings.DEMO = False
-
-
-@pytest.fixture
-def alices(alice, contoso, signed_in) -> Client:
-    partner(contoso, "Fabrikam", ends_in=2 * DAY)
-    pending_partner(contoso)
-    return signed_in(alice)
-
-
-@pytest.fixture
-def nobody(db) -> Client:
-    return Client(HTTP_HOST="localhost")
-
-
-QUERIES = [
-    "q=%00&order=drop+table&page=-1&next=//evil.example&state=%00&error=%00&poll=1&shown=%00&gone=abc&shown=-1",
-    "q=%FF%FE&%00=%00&page=1e9&next=%00&poll=1&shown=" + "9" * 18 + "&gone=" + "9" * 30,
-    "q=%C0%AF&page=abc&state=%FF&token=%00&tenant=%00&admin_consent=%00" + "&" * 50,
-    "q=" + "x" * 4_000 + "&page=0&next=" + "/x" * 2_000,
-    "q=%E2%80%AE&id=1&next=/%0D%0ASet-Cookie:a=b",
-    "q='%22%3E%3Cscript%3Ealert(1)%3C/script%3E&next=/%22%3E%3Cscript%3Ealert(1)%3C/script%3E",
-    "id=%00", "id=%FF", "id=" + "9" * 30,
+SITE = [url for url in LABELS if not url.startswith("/demo/")]
+PUBLIC = [url for url in SITE if LABELS[url] == "public"]
+QUERIED = [url for url in SITE if url not in {"/healthz", "/readyz", "/health/jobs"}]
+POSTED = [url for url in QUERIED if url not in {"/", "/consent/callback/", *LISTS}]
+VALUES = ["%00", "x%00y", "%FF%FE", "%C0%AF", "%ED%A0%80", "%"] + [
+    quote(value)
+    for value in (
+        "", " ", "x" * 10_000, "<script>alert(1)</script>", '" hx-get="/signout/" x="', "{{1234567*3}}{% debug %}",
+        '=HYPERLINK("http://evil.example")', "x\r\nSet-Cookie: a=b", "\u202egnp.exe", "\x1b[2J\x08\x7f", "\u200b\ufeff",
+        "-1", "0", "1e9", "9" * 30, "1,,x,-1", "' OR 1=1; DROP TABLE organization --", "//evil.example", "javascript:alert(1)",
+        "/invoice/partners/selection/?all=/invoice/partners/",
+    )
 ]  # fmt: skip
+MARKUP = ["<script>alert", 'hx-get="/signout/"', "3703701"]
+FIELDS = [
+    "q", "chip", "order", "size", "after", "before", "poll", "shown", "gone", "format", "next", "page", "name", "email",
+    "lines", "checked", "request_key", "level", "upgrade", "reason", "theme", "time_zone", "state", "code", "error",
+    "error_description", "tenant", "admin_consent", "view", "advance",
+]  # fmt: skip
+TEXTS = ["name", "email", "lines", "reason", "next"]
+
+
+def spread(names: list[str], turn: int) -> dict[str, str]:
+    """A value for each name; over all turns each name has had each value."""
+    return {name: VALUES[(turn + place) % len(VALUES)] for place, name in enumerate(names)}
+
+
+def encoded(fields: dict[str, str]) -> str:
+    return "&".join(f"{name}={value}" for name, value in fields.items())
+
+
+def harmful(url: str, answer) -> list[object]:
+    """What is wrong with an answer to nonsense."""
+    text, target = text_of(answer), answer.headers.get("Location") or answer.headers.get("HX-Redirect") or "/"
+    away = not re.match("/(?![/\\\\])", target) and not target.startswith(django_settings.M365_LOGIN_ORIGIN)
+    broken = answer.status_code >= 500 and (url, answer.status_code) not in {("/health/jobs", 503), ("/signin/", 503)}
+    name = url.split("/")[2] if url in LISTS and "pending" not in url else "pending_partners"
+    disposed = answer.headers.get("Content-Disposition", "")
+    injected = disposed and not re.fullmatch(f'attachment; filename="{name}[.](csv|xlsx)"', disposed)
+    wrong = {"broken": broken, "away": away, "injected": injected, "cookie": "a" in answer.cookies}
+    return [name for name in wrong if wrong[name]] + [m for m in MARKUP if m in text] + lax(answer)
+
+
+def own_row(trees: Trees, url: str) -> int:
+    return trees.pk("fabrikam" if url in TRIAL_ACTIONS or url in LISTS else "adatum")
+
+
+def browser_for(trees: Trees, url: str) -> Browser:
+    return trees.browsers["nobody" if url in PUBLIC else "alice"]
+
+
+# Parameters ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("url", QUERIED)
+def test_whatever_a_query_says(trees, record_property, url):
+    record_property("requests", len(VALUES))
+    before, wrong, browser = snapshot(), [], browser_for(trees, url)
+    names = [*FIELDS, "id", "all"] if url in LISTS else FIELDS
+    for turn in range(len(VALUES)):
+        first = f"id={own_row(trees, url)}&" if url in ACTIONS else ""
+        answer = browser.ask("GET", f"{url}?{first}{encoded(spread(names, turn))}", htmx=turn % 2 == 1)
+        wrong += [(turn, what) for what in harmful(url, answer)]
+    assert (wrong, snapshot()) == ([], before)
+
+
+@pytest.mark.parametrize("url", POSTED)
+def test_whatever_a_form_says(trees, record_property, url):
+    """What people type is nonsense in every turn; what they choose in every other one."""
+    record_property("requests", len(VALUES))
+    wrong, browser = [], browser_for(trees, url)
+    for turn in range(len(VALUES)):
+        form = spread(FIELDS, turn) if turn % 2 else FORM | spread(TEXTS, turn)
+        with undone():
+            answer = browser.ask("POST", f"{url}?id={own_row(trees, url)}", encoded(form), htmx=turn % 4 > 1)
+        wrong += [(turn, what) for what in harmful(url, answer)]
+    assert wrong == []
+
+
+@pytest.mark.parametrize("url", ACTIONS)
+def test_whatever_names_rows(trees, record_property, url):
+    """In turns, and in other turns for the next URL."""
+    record_property("requests", len(VALUES))
+    for turn, value in enumerate(VALUES, start=ACTIONS.index(url)):
+        asked = ("GET", f"{url}?all={value}") if turn % 2 else ("POST", f"{url}?id={value}", f"id={value}")
+        assert (value, trees.browsers["alice"].ask(*asked).status_code in {404, 405}) == (value, True)
+
+
+CURSORS = [
+    "~", "~1", "x~1", "1~", "1~x", "~~~1", "x~-1", "nan~1", "2026-12-03~1", "2026-12-03T09:00:00~1", "²~٣", "٣",
+    "9999-12-31T00:00:00+00:00~1", "9999-12-31T23:59:59-14:00~1", "0001-01-01T00:00:00+14:00~9", "x~" + "9" * 18,
+]  # fmt: skip
+
+
+LISTED = ["?", "?order=name", "?order=newest", "pending/?", "pending/?order=name"]
+
+
+@pytest.mark.parametrize("end", LISTED)
+def test_whatever_a_cursor_says(trees, record_property, end):
+    """It begins at the first page, or at some page of this list."""
+    record_property("requests", len(CURSORS))
+    for turn, cursor in enumerate(CURSORS):
+        way = "after" if turn % 2 else "before"
+        answer = trees.browsers["mallory"].ask("GET", f"/invoice/partners/{end}&{way}={quote(cursor)}", htmx=True)
+        assert (cursor, harmful("", answer), answer.status_code) == (cursor, [], 200)
+        assert re.search("Relecloud|Proseware", text_of(answer))
+
+
+TOKENS = [url for url in SITE if "nonsense" in url]
+
+
+@pytest.mark.parametrize("url", TOKENS)
+def test_whatever_stands_in_a_path(trees, record_property, url):
+    record_property("requests", len(VALUES))
+    for value in VALUES:
+        answer = trees.browsers["nobody"].ask("GET", url.replace("nonsense", value or "%20"), htmx=True)
+        assert (value, harmful(url, answer), answer.status_code < 500) == (value, [], True)
+
+
+def test_that_is_a_lot(record_property):
+    number = len(VALUES) * len([*QUERIED, *POSTED, *ACTIONS, *TOKENS]) + len(LISTED) * len(CURSORS)
+    record_property("requests", number)
+    assert number > 1_500
+
+
+# Headers, bodies, hosts ---------------------------------------------------------------------------------------------
+
+
 HEADERS = [
     {"HX-Request": "true", "HX-Current-URL": "http://[", "HX-Target": "\x00"},
     {"HX-Request": "true", "HX-Current-URL": "javascript:alert(1)", "HX-Target": '"><script>alert(1)</script>'},
@@ -66,35 +177,16 @@ HEADERS = [
 ]
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=range(len(QUERIES)))
-def test_hostile_query_strings(alices, nobody, query):
-    for somebody, urls in ((alices, SITE), (nobody, PUBLIC)):
-        for url in urls:
-            answer = somebody.get(f"{url}?{query}")
-            assert (url, answer.status_code < 500 or url == "/health/jobs") == (url, True)
-            assert b"<script>alert" not in body(answer)
-
-
 @pytest.mark.parametrize("headers", HEADERS, ids=range(len(HEADERS)))
-def test_hostile_headers(alices, nobody, headers):
-    for somebody, urls in ((alices, SITE), (nobody, PUBLIC)):
-        for url in urls:
-            answer = somebody.get(url, headers=headers)
-            assert (url, answer.status_code < 500 or url == "/health/jobs") == (url, True)
-            assert "evil.example" not in f"{answer.headers}{body(answer)}"
-            assert b"<script>alert" not in body(answer)
+def test_whatever_a_header_says(trees, record_property, headers):
+    record_property("requests", len(SITE))
+    for url in SITE:
+        answer = browser_for(trees, url).get(url, headers=headers)
+        assert (url, harmful(url, answer), "evil.example" in f"{answer.headers}{text_of(answer)}") == (url, [], False)
 
 
 BODIES = [
-    (
-        "application/x-www-form-urlencoded",
-        b"id=%00&name=%FF&email=%00&level=%00&upgrade=%00&reason=%00&request_key=%00",
-    ),
     ("application/x-www-form-urlencoded", b"\xff\xfe\x00" * 100),
-    (
-        "application/x-www-form-urlencoded",
-        b"theme=%00&time_zone=../../etc/passwd&next=//evil.example&state=%00&error=%00",
-    ),
     ("application/x-www-form-urlencoded", b"&".join(b"a%d=1" % n for n in range(2_001))),
     ("application/json", b'{"id": [1, {"a": null}]'),
     ("multipart/form-data; boundary=x", b"--x\r\nnonsense"),
@@ -103,103 +195,181 @@ BODIES = [
 ]
 
 
-@pytest.mark.parametrize("body", BODIES, ids=range(len(BODIES)))
-def test_hostile_bodies(alices, nobody, sandbox, body):  # noqa: F811
-    for somebody, urls in ((alices, SITE), (nobody, PUBLIC)):
-        for url in urls:
-            answer = somebody.generic("POST", url, body[1], content_type=body[0])
-            assert (url, answer.status_code < 500) == (url, True)
-            assert "evil.example" not in f"{answer.headers}"
+@pytest.mark.parametrize(("kind", "sent"), BODIES, ids=range(len(BODIES)))
+def test_whatever_a_body_is(trees, record_property, kind, sent):
+    record_property("requests", len(POSTED))
+    for url in POSTED:
+        with undone():
+            assert (url, harmful(url, browser_for(trees, url).generic("POST", url, sent, kind))) == (url, [])
 
 
-def test_an_over_large_body_is_refused(alices):
+@pytest.mark.parametrize("charset", ["hex", "undefined", "punycode", "utf-16", "utf-7", "unicode_escape", "nonsense"])
+def test_the_charset_is_ours(trees, charset):
+    """Django's own request would fail while it is made."""
+    part = b'--x\r\nContent-Disposition: form-data; name="name"\r\n\r\n\xff\\ud800\r\n--x--\r\n'
+    kinds = {"GET": "text/plain", "POST": "multipart/form-data; boundary=x"}
+    for url in ("/invoice/partners/", "/preferences/", "/organizations/actions/add_partner/"):
+        for method, kind in kinds.items():
+            query = "?q=\\ud800+2AA-&next=/%FF"
+            answer = trees.browsers["alice"].generic(method, url + query, part, f"{kind}; charset={charset}")
+            assert (url, method, harmful(url, answer)) == (url, method, [])
+
+
+def test_an_over_large_body_is_refused(trees):
     """413 or 400, not memory."""
-    answer = alices.post("/organizations/actions/add_partner/", {"name": "x" * 2_000_000})
-    assert answer.status_code in {400, 413}
-    assert "This request cannot be read" in answer.content.decode()
+    answer = trees.browsers["alice"].ask("POST", ADD[0], {"name": "x" * 2_000_000})
+    assert (answer.status_code in {400, 413}, lax(answer)) == (True, [])
+    assert "This request cannot be read" in text_of(answer)
 
 
 @pytest.mark.parametrize("host", ["localhost.evil.example", "localhost:80@evil.example", "", "[::1", "\x00"])
-def test_an_evil_host_is_refused(nobody, host):
-    answer = nobody.get("/signin/", headers={"Host": host})
-    assert (answer.status_code, b"evil" in answer.content) == (400, False)
+def test_an_evil_host_is_refused(trees, host):
+    answer = trees.browsers["nobody"].get("/signin/", headers={"Host": host})
+    assert (answer.status_code, lax(answer), "evil" in text_of(answer)) == (400, [], False)
 
 
-def test_an_evil_host_is_refused_on_every_page(nobody):
+def test_an_evil_host_is_refused_on_every_page(trees):
     for url in SITE:
-        answer = nobody.get(url, headers={"Host": "evil.example"})
-        assert (url, answer.status_code, b"evil" in answer.content) == (url, 400, False)
+        answer = browser_for(trees, url).get(url, headers={"Host": "evil.example"})
+        assert (url, answer.status_code, "evil" in text_of(answer)) == (url, 400, False)
 
 
-def test_a_mails_link_never_comes_from_the_request(alices, settings):
+def test_a_mails_link_never_comes_from_the_request(trees, settings):
     settings.ALLOWED_HOSTS = ["*"]
-    pending = partners.partners_of(alices_operator(alices)).get(organization__name="Adatum")
-    url = f"/organizations/actions/copy_activation_link/?id={pending.pk}"
-    answer = alices.post(url, headers={"Host": "evil.example", "Accept": "application/json"})
-    assert answer.json()["text"].startswith(django_settings.BASE_URL)
+    url = f"/organizations/actions/copy_activation_link/?id={trees.pk('adatum')}"
+    answer = trees.browsers["alice"].post(url, headers={"Host": "evil.example", "Accept": "application/json"})
+    assert json.loads(answer.content)["text"].startswith(django_settings.BASE_URL)
 
 
-def alices_operator(client):
-    return client.get("/invoice/partners/").wsgi_request.user
+@pytest.mark.parametrize("url", ["/nonsense/", "/invoice/partners/%00", "/%FF%FE/", "/../../etc/passwd"])
+def test_an_unknown_address_is_a_page_of_the_portal(trees, url):
+    answer = trees.browsers["nobody"].get(url)
+    assert (answer.status_code, harmful(url, answer)) == (404, [])
+    assert "There is nothing at this address" in text_of(answer)
 
 
-@pytest.mark.parametrize(
-    "url", ["/nonsense/", "/invoice/partners/%00", "/%FF%FE/", "/../../etc/passwd", "/activate/%00/"]
-)
-def test_an_unknown_address_is_a_page_of_the_portal(nobody, url):
-    answer = nobody.get(url)
-    assert answer.status_code == 404
-    assert "There is nothing at this address" in answer.content.decode()
-    assert b"evil" not in answer.content
+# What people were named, wherever it is shown ------------------------------------------------------------------------
+
+FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # and the full-width forms
+NAMES = [f"{first}1+1" for first in (*FORMULA, "\t", "\r")] + [
+    " =1+1", "\u00a0=1+1", "\n=1+1", '=HYPERLINK("http://evil.example")', "https://evil.example", "x\r\n=1,y;z",
+    "<script>alert(1)</script>", '" hx-get="/signout/" x="', "{{1234567*3}}{% debug %}", "{0.__class__} %s %(n)d",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def named(trees) -> list[Organization]:
+    """Northwind's distributor has let everything through."""
+    rows = [partner(trees.rows["contoso"], name, ends_in=2 * DAY) for name in NAMES]
+    for row in [*rows, pending_partner(trees.rows["contoso"], NAMES[-4])]:
+        Organization.objects.filter(pk=row.pk).update(notification_email="=1+1@evil.example")
+    return rows
+
+
+@pytest.mark.parametrize("which", ["", "pending/"])
+def test_a_csv_has_no_formulas(trees, named, which):
+    answer = trees.browsers["alice"].ask("GET", f"/invoice/partners/{which}export/")
+    assert (answer.streaming, lax(answer, private=True)) == (True, [])
+    rows = list(csv.reader(io.StringIO(text_of(answer).removeprefix("\ufeff"), newline="")))
+    assert len(rows) > (len(NAMES) if not which else 1)
+    cells = [cell for row in rows for cell in row]
+    assert [cell for cell in cells if cell.strip().startswith(FORMULA) or cell.startswith(("\t", "\r"))] == []
+
+
+@pytest.mark.parametrize("which", ["", "pending/"])
+def test_a_workbook_has_no_formulas_and_no_links(trees, named, which):
+    answer = trees.browsers["alice"].ask("GET", f"/invoice/partners/{which}export/?format=xlsx")
+    assert (answer.streaming, lax(answer, private=True)) == (True, [])
+    book = text_of(answer)
+    cells = [unescape(cell) for cell in re.findall("<t(?: [^>]*)?>(.*?)</t>", book, re.DOTALL)]
+    assert "'=1+1@evil.example" in cells
+    assert [cell for cell in cells if cell.strip().startswith(FORMULA)] == []
+    assert re.findall("<f[ >]|hyperlink|externalLink", book) == []
+
+
+def test_a_name_is_shown_as_it_is(trees, named):
+    alice, ids = trees.browsers["alice"], "&".join(f"id={row.pk}" for row in named)
+    drawers = [f"{url}?{ids}" for url in TRIAL_ACTIONS] + [f"{TRIAL_ACTIONS[0]}?id={row.pk}" for row in named]
+    for url in ["/invoice/partners/", f"/invoice/partners/selection/?{ids}", "/invoice/partners/pending/", *drawers]:
+        assert (url, harmful(url, alice.ask("GET", url))) == (url, [])
+
+
+def test_a_toast_is_one_header(trees, named):
+    for row in named:
+        with undone():
+            answer = trees.browsers["alice"].ask("POST", f"{TRIAL_ACTIONS[0]}?id={row.pk}", htmx=True)
+        assert answer.status_code == 204
+        assert row.name in json.loads(answer.headers["HX-Trigger"])["toast"]["text"]
 
 
 # Headers ------------------------------------------------------------------------------------------------------------
 
 
-def answers(alices, nobody):
+@pytest.fixture
+def crashes(settings) -> None:
+    """A site with two views more: one that crashes and one that waits for somebody else's row."""
+
+    def crash(request):
+        raise RuntimeError("a secret")
+
+    def wait(request):
+        raise OperationalError("canceling statement due to lock timeout") from psycopg.errors.LockNotAvailable()
+
+    patterns = [path("crash/", crash), path("wait/", wait), *urlpatterns]
+    settings.ROOT_URLCONF = type("urls", (), {"urlpatterns": patterns})
+
+
+@pytest.fixture
+def answers(trees, crashes, monkeypatch) -> dict:
     """One answer of each status."""
-    strict = Client(HTTP_HOST="localhost", enforce_csrf_checks=True)
-    made = {
-        200: alices.get("/invoice/partners/"),
-        302: nobody.get("/"),
-        400: nobody.get("/", headers={"Host": "evil.example"}),
-        403: strict.post("/signin/"),
-        404: nobody.get("/nonsense/"),
-        405: alices.post("/invoice/partners/"),
-        422: alices.post("/organizations/actions/add_partner/"),
-    }
-    assert {status: answer.status_code for status, answer in made.items()} == {status: status for status in made}
-    return made
+    alice, nobody, url = (
+        trees.browsers["alice"],
+        trees.browsers["nobody"],
+        f"{TRIAL_ACTIONS[0]}?id={trees.pk('fabrikam')}",
+    )
+    made = [
+        alice.ask("GET", "/invoice/partners/"),
+        alice.ask("POST", url, htmx=True),
+        nobody.ask("GET", "/"),
+        alice.ask("POST", "/preferences/", {"theme": "dark"}),
+        nobody.get("/", headers={"Host": "evil.example"}),
+        trees.browsers["bob"].ask("GET", "/invoice/partners/"),
+        nobody.ask("GET", "/nonsense/"),
+        alice.ask("POST", "/invoice/partners/"),
+        nobody.ask("GET", "/invitations/nonsense/"),
+        alice.ask("POST", ADD[0]),
+        alice.ask("GET", "/crash/"),
+        alice.ask("GET", "/wait/"),
+    ]
+    monkeypatch.setattr(limits, "PER_ADDRESS", 0)
+    return {answer.status_code: answer for answer in [*made, nobody.ask("POST", "/signin/")]}
 
 
-def test_every_status_has_the_security_headers(alices, nobody):
-    for status, answer in answers(alices, nobody).items():
-        headers = answer.headers
-        assert (status, headers["X-Content-Type-Options"], headers["X-Frame-Options"]) == (status, "nosniff", "DENY")
-        assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
-        assert headers["Referrer-Policy"] == "same-origin"
-        assert "Server" not in headers
+def test_every_status_has_the_security_headers(answers):
+    """Those of exports that are sent while they are made: above."""
+    assert set(answers) == {200, 204, 302, 303, 400, 403, 404, 405, 410, 422, 429, 500, 503}
+    assert {status: lax(answer) for status, answer in answers.items()} == {status: [] for status in answers}
+    assert not any("Server" in answer.headers for answer in answers.values())
 
 
-def test_the_content_security_policy_is_strict(alices, nobody):
-    for answer in answers(alices, nobody).values():
-        policy = answer.headers["Content-Security-Policy"]
-        assert "unsafe" not in policy
-        assert "default-src 'none'" in policy
-        assert "script-src 'self'" in policy.split("; ")
-        assert "frame-ancestors 'none'" in policy
-        assert f"form-action 'self' {django_settings.M365_LOGIN_ORIGIN}" in policy
+def test_the_content_security_policy_is_strict(answers):
+    policy = answers[500].headers["Content-Security-Policy"]
+    assert "script-src 'self'" in policy.split("; ")
+    assert "frame-ancestors 'none'" in policy
+    assert f"form-action 'self' {django_settings.M365_LOGIN_ORIGIN}" in policy
 
 
-def test_what_a_signed_in_person_sees_is_stored_nowhere(alices, nobody):
-    for url in ["/invoice/partners/", "/nonsense/", "/organizations/actions/add_partner/", "/healthz"]:
-        assert "no-store" in alices.get(url).headers["Cache-Control"]
-    assert "Cache-Control" not in nobody.get("/nonsense/").headers
+def test_what_a_signed_in_person_sees_is_stored_nowhere(trees, answers):
+    for status in (200, 204, 303, 403, 405, 422, 500, 503):
+        assert (status, lax(answers[status], private=True)) == (status, [])
+    for url in SITE:
+        assert (url, lax(trees.browsers["alice"].ask("GET", url), private=True)) == (url, [])
+    assert "Cache-Control" not in answers[404].headers
 
 
-def test_an_activation_link_does_not_leave_with_the_browser(nobody, contoso):
+def test_an_activation_link_does_not_leave_with_the_browser(trees):
     """`same-origin`, not `no-referrer`: with that Chromium would send `Origin: null`, and the page's own form be refused."""
-    answer = nobody.get(pending_partner(contoso).onboarding.link().removeprefix("http://localhost:8000"))
+    answer = trees.browsers["nobody"].ask("GET", urlsplit(trees.rows["adatum"].onboarding.link()).path)
     assert (answer.status_code, answer.headers["Referrer-Policy"]) == (200, "same-origin")
 
 
@@ -207,14 +377,13 @@ def test_an_activation_link_does_not_leave_with_the_browser(nobody, contoso):
 
 
 @pytest.mark.parametrize("url", ["/signin/", "/signout/", "/preferences/", "/organizations/actions/add_partner/"])
-def test_a_post_without_its_token_changes_nothing_and_says_what_to_do(alice, url):
-    strict = Client(HTTP_HOST="localhost", enforce_csrf_checks=True)
-    strict.force_login(alice)
-    answer = strict.post(url, {"theme": "dark"})
-    assert answer.status_code == 403
-    assert "This page was open for too long" in answer.content.decode()
-    alice.refresh_from_db()
-    assert alice.theme == "system"
+def test_a_post_without_its_token_changes_nothing_and_says_what_to_do(trees, url):
+    strict, before = Client(HTTP_HOST="localhost", enforce_csrf_checks=True), snapshot()
+    strict.cookies = trees.browsers["alice"].cookies
+    answer = strict.post(url, FORM)
+    assert (answer.status_code, lax(answer)) == (403, [])
+    assert "This page was open for too long" in text_of(answer)
+    assert snapshot() == before
 
 
 @pytest.mark.parametrize("code", ["400", "403", "403_csrf", "404", "422", "429", "500", "503"])
@@ -224,28 +393,14 @@ def test_error_pages_need_no_context(code):
     assert re.search(r"<h1>\S.+</h1>", page)
 
 
-def test_a_crash_is_a_page_without_its_details(settings, nobody, rf):
-    def crash(request):
-        raise RuntimeError("a secret")
-
-    crash.access = "public"
-    nobody.raise_request_exception = False
-    settings.ROOT_URLCONF = type("urls", (), {"urlpatterns": [path("crash/", crash)]})
-    answer = nobody.get("/crash/")
-    assert answer.status_code == 500
-    assert answer.content == server_error(rf.get("/")).content
-    assert "Something went wrong on our side" in answer.content.decode()
-    assert b"secret" not in answer.content
+def test_a_crash_is_a_page_without_its_details(answers, rf):
+    assert answers[500].content == server_error(rf.get("/")).content
+    assert "Something went wrong on our side" in text_of(answers[500])
+    assert "secret" not in text_of(answers[500])
 
 
-def test_a_row_that_somebody_else_is_changing_is_not_a_crash(settings, nobody):
-    def wait(request) -> HttpResponse:
-        raise OperationalError("canceling statement due to lock timeout") from psycopg.errors.LockNotAvailable()
-
-    settings.ROOT_URLCONF = type("urls", (), {"urlpatterns": [path("wait/", wait), *urlpatterns]})
-    answer = nobody.get("/wait/")
-    assert answer.status_code == 503
-    assert "Somebody else is changing this at the moment." in answer.content.decode()
+def test_a_row_that_somebody_else_is_changing_is_not_a_crash(answers):
+    assert "Somebody else is changing this at the moment." in text_of(answers[503])
 
 
 def test_no_template_switches_escaping_off():

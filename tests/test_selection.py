@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from html import unescape
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.db import connection
@@ -317,3 +317,11 @@ def test_without_a_selection_and_without_javascript_the_page_says_what_is_missin
     answer = signed_in(alice).get("/organizations/actions/extend_trial/?next=/invoice/partners/")
     assert answer.status_code == 404
     assert "Nothing is selected. Go back and select a row first." in answer.content.decode()
+
+
+def test_all_that_match_ends_with_another_filter(signed_in, alice, contoso):
+    crowd(contoso, 6)
+    every = quote(f"{URL}?order=name")
+    client = signed_in(alice, htmx=True)
+    assert client.get(f"{URL}?order=newest&all={every}").context["selection"]["count"] == 6
+    assert client.get(f"{URL}?chip=ending&all={every}").context["selection"]["count"] == 0
