@@ -98,6 +98,7 @@
       whole.focus();
     }
     else if (button.getAttribute("hx-target") === "#drawer") remember(button);
+    else if (button.matches(".menu-item")) setTimeout(() => button.closest("[popover]")?.hidePopover());
   });
   // The box above the rows says all, some or none; a box that is unticked ends "all that match".
   const boxes = () => all("tbody input[name=id]");

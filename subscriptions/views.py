@@ -38,7 +38,7 @@ def new_ends(organizations: list[Organization], at: datetime) -> dict[str, Any]:
 
 
 def billing(organizations: list[Organization], at: datetime) -> dict[str, Any]:
-    """What a conversion makes billable from `at`: tenants and seats (its own and its production customers'), and SKUs."""
+    """What a conversion makes billable from `at`: the tenants and seats of its production customers, and SKUs."""
     ids, shown = [row.pk for row in organizations], organizations[: drawers.SHOWN]
     below = Subscription.objects.filter(partner_id__in=ids, kind=Organization.Kind.CUSTOMER)
     counted = below.in_production(at).values("partner_id").annotate(tenants=Count("pk"), seats=Sum("seats", default=0))
@@ -51,8 +51,9 @@ def billing(organizations: list[Organization], at: datetime) -> dict[str, Any]:
     rows = [
         {
             "name": row.name,
-            "tenants": 1 + customers.get(row.pk, nothing)["tenants"],
-            "seats": (row.subscription.seats or 0) + customers.get(row.pk, nothing)["seats"],
+            "own_seats": row.subscription.seats,
+            "tenants": customers.get(row.pk, nothing)["tenants"],
+            "seats": customers.get(row.pk, nothing)["seats"],
             "skus": skus.get(row.pk, []),
         }
         for row in organizations

@@ -37,7 +37,7 @@ def row(client, name="Adatum"):
         (CONFIGURED, "Management configuration", "Us 1 day"),
         (
             CONSENTED | MISSING,
-            f"Pre-import error The permission User.Read.All was not granted by your Microsoft 365 tenant. {REMEDY} Try again",
+            f"Pre-import error The permission User.Read.All was not granted by the Microsoft 365 tenant. {REMEDY} Try again",
             "The Partner 1 day",
         ),
     ],

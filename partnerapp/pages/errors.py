@@ -22,4 +22,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return render(request, "403_csrf.html", status=403)
+    page = render(request, "403_csrf.html", status=403)
+    return toasts.instead(
+        request, page, _("Your session ended or was renewed in another tab. Reload the page, then try again.")
+    )
