@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from partnerapp import toasts
 from partnerapp.models import Operator, Organization
 
 
@@ -155,4 +156,4 @@ def current_page(request: HtmxRequest) -> str:
 
 def forbid(request: HttpRequest, sentence: str) -> HttpResponse:
     """The 403 page with this sentence."""
-    return render(request, "403.html", {"exception": sentence}, status=403)
+    return toasts.instead(request, render(request, "403.html", {"exception": sentence}, status=403), sentence)

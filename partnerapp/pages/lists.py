@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django_htmx.http import trigger_client_event
 
-from partnerapp import access, clock, exports, selection, tables
+from partnerapp import access, clock, exports, selection, tables, toasts
 from partnerapp.access import OperatorRequest, page
 from partnerapp.models import Operator, Organization
 from partnerapp.pages.menu import menu, nothing_selected
@@ -249,7 +249,8 @@ def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
     matches = tables.search(asked, operator)
     staying = set(tables.matching(asked, operator, at).filter(pk__in=due).values_list("pk", flat=True))
     found = table.shown(table.watched(operator).filter(pk__in=due)).order_by("pk")
-    known = rows_of(found, table, operator, at, selection.ids_of(request.GET, "id"))
+    chosen = selection.ids_of(request.GET, "id")
+    known = rows_of(found, table, operator, at, chosen)
     rows = [row for row in known if int(row["id"]) in staying or row["moved"]]
     left = due - {int(row["id"]) for row in rows}
     counts = tables.counts(asked, operator, at, matches, tabs)
@@ -261,7 +262,10 @@ def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
         "tabs": tabs_of(table, tabs, counts),
         "toolbar": toolbar(asked, counts, matches),
     }
-    return announce(render(request, "organizations/pending_poll.html", context), rows)
+    response = announce(render(request, "organizations/pending_poll.html", context), rows)
+    if shown and shown <= left:
+        return trigger_client_event(response, "organizations-changed", {})
+    return trigger_client_event(response, "selection-changed", {}) if left & chosen else response
 
 
 def listed(text: str) -> set[int]:
@@ -270,8 +274,10 @@ def listed(text: str) -> set[int]:
 
 
 def announce(response: HttpResponse, rows: list[dict]) -> HttpResponse:
-    """A toast for the first row that completed."""
-    for row in [row for row in rows if row["moved"]][:1]:
-        text = _("{name}: import completed. It is in Partners now.").format(name=row["name"])
-        trigger_client_event(response, "toast", {"text": text, "level": "success", "href": row["moved"]["url"]})
-    return response
+    """A toast for the rows that completed."""
+    moved = [row for row in rows if row["moved"]]
+    if len(moved) == 1:
+        text = _("{name}: import completed. It is in Partners now.").format(name=moved[0]["name"])
+    else:
+        text = _("{count} imports completed. They are in Partners now.").format(count=len(moved))
+    return toasts.add(response, text, href=moved[0]["moved"]["url"]) if moved else response

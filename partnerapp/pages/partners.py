@@ -95,8 +95,8 @@ PENDING_PARTNERS = Table(
         Chip("withdrawn", _("Withdrawn"), lambda found, at: found.filter(withdrawn_at__isnull=False)),
     ],
     orders=[
-        Order("newest", _("Newest"), ("organization_id",), descending=True, read=int),
-        Order("oldest", _("Oldest"), ("organization_id",), read=int),
+        Order("newest", _("Newest"), ("organization_id",), descending=True),
+        Order("oldest", _("Oldest"), ("organization_id",)),
         BY_NAME,
     ],
 )

@@ -23,9 +23,10 @@ class Screen:
 
     def show(self, page: Page) -> Page:
         page.goto(self.path)
+        settle(page)
         for step in self.steps:
             step(page)
-        settle(page)
+            settle(page)
         return page
 
 
