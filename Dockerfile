@@ -18,4 +18,4 @@ RUN SECRET_KEY=only-for-collectstatic-only-for-collectstatic-only-for-it \
     python manage.py collectstatic --no-input
 USER portal
 EXPOSE 8000
-CMD ["gunicorn", "partnerapp.wsgi", "--bind=0.0.0.0:8000", "--workers=2", "--threads=4", "--limit-request-line=8190", "--no-control-socket", "--worker-tmp-dir=/dev/shm"]
+CMD ["gunicorn", "partnerapp.wsgi", "--bind=0.0.0.0:8000", "--workers=2", "--threads=4", "--limit-request-line=0", "--no-control-socket", "--worker-tmp-dir=/dev/shm"]

@@ -36,4 +36,6 @@ def table(title: str, head: Sequence[str], rows: Sequence[Sequence[object]]) -> 
 
 
 def shown(value: object) -> str:
-    return f"{value:,.1f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
+    if isinstance(value, float):
+        return f"{value:,.1f}" if value == 0 or value >= 0.1 else f"{value:.4f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -35,10 +35,10 @@ def measure(portal: Server, headers: Mapping[str, str], logs: Path, postgres: in
         ]
         check(sides, headers)
         race([*sides, *others], headers, postgres)
-    own, floor_ms, tables2, admin, *_indexed = (side["p50"] for side in sides)
-    show([*sides, *others], floor_ms)
+    own, least, tables2, admin, *_indexed = (side["p50"] for side in sides)
+    show([*sides, *others], floor=sides[1])
     return [
-        Goal("Partners, beside the floor", own / floor_ms, 4, " ×"),
+        Goal("Partners, beside the floor", own / least, 4, " ×"),
         Goal("Partners, p50", own, 15, " ms"),
         Goal("faster than Django admin", admin / own, 10, " ×", at_least=True),
         Goal("faster than django-tables2 and django-filter", tables2 / own, 3, " ×", at_least=True),
@@ -62,10 +62,12 @@ def check(sides: list[Page], headers: Mapping[str, str]) -> None:
         assert all(name in rows for name in names), f"{side.name} shows other Partners"
 
 
-def show(pages: list[Page], floor_ms: float) -> None:
-    head = ["page of 25 rows", "p50 ms", "p95 ms", "× floor", "web CPU ms", "database CPU ms", "kB"]
-    rows = [
-        [page.name, page["p50"], page["p95"], page["p50"] / floor_ms, page["web"], page["database"], page.bytes / 1000]
-        for page in pages
-    ]
+def show(pages: list[Page], floor: Page) -> None:
+    """CPU beside the time: it is what others on the machine change least."""
+    head = ["page of 25 rows", "p50 ms", "p95 ms", "× floor", "web CPU ms", "database CPU ms", "CPU × floor", "kB"]
+    rows = []
+    for page in pages:
+        cpu = (page["web"] + page["database"]) / (floor["web"] + floor["database"])
+        times = [page["p50"], page["p95"], page["p50"] / floor["p50"], page["web"], page["database"], cpu]
+        rows.append([page.name, *times, page.bytes / 1000])
     table("P1  One worker, one thread, one client: medians of rounds in turn", head, rows)

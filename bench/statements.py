@@ -30,7 +30,7 @@ PENDING_ASKED = ["", "order=oldest", "order=name", "chip=error", "chip=withdrawn
 
 def customers_of(operator: Operator) -> QuerySet[Subscription]:
     """The subscriptions of all customers below a distributor."""
-    visible = access.visible_to(operator, Subscription.objects.all(), "organization__")
+    visible = access.visible_to(operator, Subscription.objects.all())
     return visible.filter(distributor_id=operator.organization_id, kind="customer")
 
 

@@ -181,8 +181,8 @@ def read(text: str, key: uuid.UUID, distributor: Organization) -> list[Line]:
 
 def parse(text: str, key: uuid.UUID) -> Line:
     found = LINE.fullmatch(text) if len(text) <= LONGEST_LINE else None
-    if not found:
-        return Line(text[:LONGEST_LINE], {}, _("No name and email were found in this line."))
+    if not found or set("<>@") & set(found["name"]):  # two in one line would become one with the other's name
+        return Line(text[:LONGEST_LINE], {}, _("No single name with one email was found in this line."))
     form = forms.AddPartner({**found.groupdict(), "request_key": uuid.uuid5(key, text)})
     wrong = [f"{form.fields[name].label}: {error}" for name, errors in form.errors.items() for error in errors]
     return Line(text, form.cleaned_data, " ".join(wrong))

@@ -37,9 +37,7 @@ class AddPartners(forms.Form):
 
 
 class NotificationEmail(forms.Form):
-    email = Email(
-        label=_("Notification email"), help_text=_("A new activation link is sent here; the old one stops working.")
-    )
+    email = Email(label=_("Notification email"), help_text=_("Mails about the organization are sent here."))
 
 
 class Withdraw(forms.Form):

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from partnerapp import toasts
 from partnerapp.models import Operator, Organization
 
 
@@ -55,18 +56,18 @@ MAY: dict[str, dict[str, frozenset[str]]] = {
 }
 
 
-def visible_to(operator: Operator, rows: Any = None, through: str = "") -> QuerySet[Any]:
+def visible_to(operator: Operator, rows: Any = None) -> QuerySet[Any]:
     """The organizations whose existence this operator may know: its own branch of the tree, itself included.
 
-    Or the `rows` of another model that belong to one of them, which `through` leads to ("organization__").
+    Or the `rows` of another model about them, which carry the keys of their branch (`Organization.branch`).
     """
     rows = Organization.objects.all() if rows is None else rows
     own = operator.organization_id
     if own is None:
         return rows.none()
     if operator.acts_for.kind == DISTRIBUTOR:
-        return rows.filter(**{f"{through}distributor_id": own})
-    return rows.filter(Q(**{f"{through}id": own}) | Q(**{f"{through}parent_id": own}))
+        return rows.filter(distributor_id=own)
+    return rows.filter(Q(pk=own) | Q(parent_id=own) if rows.model is Organization else Q(partner_id=own))
 
 
 def refusal(operator: Operator, action: str, organization: Organization | None = None) -> str:
@@ -155,4 +156,4 @@ def current_page(request: HtmxRequest) -> str:
 
 def forbid(request: HttpRequest, sentence: str) -> HttpResponse:
     """The 403 page with this sentence."""
-    return render(request, "403.html", {"exception": sentence}, status=403)
+    return toasts.instead(request, render(request, "403.html", {"exception": sentence}, status=403), sentence)

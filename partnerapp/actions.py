@@ -11,6 +11,10 @@ class Refused(Exception):
     """A rule or a missing right refuses what was asked. The message is a whole sentence for the person who asked."""
 
 
+class AlreadySo(Refused):
+    """What was asked for holds already."""
+
+
 class NotADemo(Exception):
     """Something that only a demo may do was asked of real data."""
 

@@ -3,7 +3,7 @@
 visible row or 404 → may or 403 → rule → form → verb (`Refused` → 422 with the form) → 204 that tells the page, or 303.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,11 +13,12 @@ from django.db import transaction
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 from django_htmx.http import trigger_client_event
 
-from partnerapp import access, clock, selection
+from partnerapp import access, clock, selection, toasts
 from partnerapp.access import OperatorRequest
 from partnerapp.actions import Action, Refused, Words
 from partnerapp.models import Operator, Organization
@@ -46,6 +47,7 @@ class Drawer:
     icon: str = "edit"
     danger: bool = False
     one_by_one: bool = False  # what is asked differs from row to row
+    seen: Callable[[Organization, datetime], str] = lambda organization, at: ""  # what must not change before Apply
 
     def refusal(self, operator: Operator, row: Organization, at: datetime, *, among: int) -> str:
         """Why this operator may not do this to this row, one `among` so many: the right first, then the rule (R30)."""
@@ -73,11 +75,25 @@ def answer(request: OperatorRequest, drawer: Drawer) -> HttpResponse:
     forbidden = [access.refusal(request.user, drawer.name, row) for row in rows]
     if all(forbidden):
         return access.forbid(request, forbidden[0])
-    selected = Selection(rows, {row.pk: drawer.refusal(request.user, row, at, among=len(rows)) for row in rows})
+    refusals = {row.pk: drawer.refusal(request.user, row, at, among=len(rows)) for row in rows}
+    selected = Selection(rows, refusals | changed_meanwhile(request, drawer, rows, refusals, at))
     if request.method == "POST":
         return apply(request, drawer, selected, at)
     initial = drawer.initial(rows[0], at) if len(rows) == 1 else {}
     return show(request, drawer, selected, drawer.form(initial=initial), at)
+
+
+def changed_meanwhile(
+    request: OperatorRequest, drawer: Drawer, rows: list[Organization], refusals: dict[int, str], at: datetime
+) -> dict[int, str]:
+    """The rows that are not any more what the drawer showed when it was opened: applied is only what was seen."""
+    shown = dict(value.partition(":")[::2] for value in request.POST.getlist("seen"))
+    words = _("{name} changed since this was opened. Close the drawer and open it again to see how it stands now.")
+    return {
+        row.pk: words.format(name=row.name)
+        for row in rows
+        if not refusals[row.pk] and shown.get(str(row.pk), drawer.seen(row, at)) != drawer.seen(row, at)
+    }
 
 
 def apply(request: OperatorRequest, drawer: Drawer, selected: Selection, at: datetime) -> HttpResponse:
@@ -89,10 +105,22 @@ def apply(request: OperatorRequest, drawer: Drawer, selected: Selection, at: dat
     try:
         with transaction.atomic():
             for row in selected.qualified:  # in id order, so that two bulk actions cannot deadlock
-                drawer.apply(row, form.cleaned_data, request.user, at)
+                apply_to(row, drawer, form, request.user, at, alone=len(selected.qualified) == 1)
     except Refused as refused:
         return show(request, drawer, selected, form, at, refusal=str(refused))
-    return changed(request, drawer.done(selected.qualified, form.cleaned_data), selected.qualified)
+    done = str(drawer.done(selected.qualified, form.cleaned_data))
+    if skipped := [row.name for row in selected.rows if selected.refusals[row.pk]]:
+        done = _("{done} Left out: {names}.").format(done=done, names=get_text_list(skipped[:SHOWN], _("and")))
+    return changed(request, done, selected.qualified)
+
+
+def apply_to(row: Organization, drawer: Drawer, form: Form, by: Operator, at: datetime, *, alone: bool) -> None:
+    """One row's verb. Among several, a refusal (somebody was faster) names the row; then nothing is applied."""
+    try:
+        drawer.apply(row, form.cleaned_data, by, at)
+    except Refused as refused:
+        words = _("Nothing was applied. {name}: {reason}")
+        raise refused if alone else Refused(words.format(name=row.name, reason=refused)) from refused
 
 
 def show(
@@ -108,7 +136,7 @@ def show(
     """The drawer. `refusal`: the rule's answer to a press of Apply (422); before that the reason stands in the drawer."""
     context = {
         # Applied is what is told here: a row that only qualifies later stays out.
-        "drawer": frame(request, ids=[row.pk for row in selected.qualified or selected.rows]),
+        "drawer": frame(request, rows=[(row.pk, drawer.seen(row, at)) for row in selected.qualified or selected.rows]),
         "subject": selected.subject,
         "form": form,
         "consequences": listed(told(drawer, selected.qualified, at)),
@@ -136,9 +164,9 @@ def told(drawer: Drawer, rows: list[Organization], at: datetime) -> list[Consequ
     return [*dict.fromkeys(line for lines in each for line in lines if line not in common), *common]
 
 
-def frame(request: HttpRequest, *, ids: list[int] | None = None, preview_url: str = "") -> dict[str, Any]:
-    """What drawer.html needs: where its form goes and for which rows, and where to go afterwards without htmx."""
-    return {"url": request.path, "ids": ids or [], "next": safe_next(request), "preview_url": preview_url}
+def frame(request: HttpRequest, *, rows: Sequence[tuple[int, str]] = (), preview_url: str = "") -> dict[str, Any]:
+    """What drawer.html needs: where its form goes, for which rows as they are seen, and where to go without htmx."""
+    return {"url": request.path, "rows": rows, "next": safe_next(request), "preview_url": preview_url}
 
 
 def safe_next(request: HttpRequest) -> str:
@@ -154,6 +182,5 @@ def changed(request: OperatorRequest, sentence: Words, rows: list[Organization],
     if not request.htmx:
         messages.success(request, str(sentence))
         return HttpResponseRedirect(safe_next(request), status=303)
-    response = HttpResponse(status=204)
-    trigger_client_event(response, "organizations-changed", {"count": len(rows)})
-    return trigger_client_event(response, "toast", {"text": str(sentence), "level": "success", "href": str(href)})
+    response = trigger_client_event(HttpResponse(status=204), "organizations-changed", {"count": len(rows)})
+    return toasts.add(response, sentence, href=href)

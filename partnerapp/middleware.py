@@ -9,9 +9,8 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import add_never_cache_headers
 from django.utils.translation import gettext as _
-from django_htmx.http import reswap, trigger_client_event
 
-from partnerapp.access import HtmxRequest
+from partnerapp import toasts
 from partnerapp.actions import Refused
 
 Response = Callable[[HttpRequest], HttpResponse]
@@ -42,19 +41,14 @@ class RefusalMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         return self.get_response(request)
 
-    def process_exception(self, request: HtmxRequest, exception: Exception) -> HttpResponse | None:
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if isinstance(exception, Refused):
             response = render(request, "422.html", {"reason": str(exception)}, status=422)
-            return as_toast(response, str(exception)) if request.htmx else response
+            return toasts.instead(request, response, str(exception))
         if isinstance(exception, OperationalError) and busy(exception):
             reason = _("Somebody else is changing this at the moment. Nothing was changed; please try again.")
-            return render(request, "503.html", {"reason": reason}, status=503)
+            return toasts.instead(request, render(request, "503.html", {"reason": reason}, status=503), reason)
         return None
-
-
-def as_toast(response: HttpResponse, text: str) -> HttpResponse:
-    """The page of who asked with htmx stays as it is."""
-    return reswap(trigger_client_event(response, "toast", {"text": text, "level": "error"}), "none")
 
 
 def busy(error: OperationalError) -> bool:

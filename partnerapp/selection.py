@@ -13,7 +13,7 @@ from partnerapp import access, tables
 from partnerapp.access import OperatorRequest
 from partnerapp.actions import Refused
 from partnerapp.models import Operator, Organization
-from partnerapp.tables import MOST
+from partnerapp.tables import MOST, Asked
 
 SHOWN = 20  # rows of one action that are told apart
 
@@ -77,11 +77,15 @@ def at_most(ids: Any) -> Any:
     return ids
 
 
-def chosen(request: OperatorRequest, at: datetime) -> list[Organization]:
-    """The selected rows as far as they are visible: a list that draws itself again is no place for a 404."""
+def chosen(request: OperatorRequest, at: datetime, shown: Asked | None = None) -> list[Organization]:
+    """The selected rows as far as they are visible: a list that draws itself again is no place for a 404.
+
+    "All that match" ends where the list that is `shown` has another filter.
+    """
     ids: Collection[int] = ids_of(request.GET, "id")
     if "all" in request.GET:
-        ids = everything(request.user, request.GET["all"], at)
+        every = request.GET["all"]
+        ids = everything(request.user, every, at) if shown is None or shown.same_rows(every) else []
     return load(request.user, ids) if 0 < len(ids) <= MOST else []
 
 

@@ -111,6 +111,11 @@ class Asked:
     def here(self) -> str:
         return self.url(after=self.after, before=self.before)
 
+    def same_rows(self, url: str) -> bool:
+        """Whether this URL is the same list with the same filter, in whatever order and on whatever page."""
+        other = at_url(url)
+        return other is not None and (other.table, other.chip, other.q) == (self.table, self.chip, self.q)
+
     @property
     def params(self) -> dict[str, Any]:
         """What differs from the defaults."""

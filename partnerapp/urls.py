@@ -6,6 +6,7 @@ from django.urls import include, path
 from partnerapp.pages import health, home, partners, signin
 
 handler400 = "partnerapp.pages.errors.bad_request"
+handler404 = "partnerapp.pages.errors.not_found"
 urlpatterns = [
     path("", home.home, name="home"),
     path("preferences/", home.preferences, name="preferences"),

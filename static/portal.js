@@ -24,7 +24,7 @@
   const open = (dialog) => {
     if (!dialog.open) dialog.showModal();
     all("form", dialog).forEach(watch);
-    const first = ["[role=alert][tabindex]", "[aria-invalid=true]", ".drawer-body :is(input, select, textarea):not([readonly])", "h1"];
+    const first = ["[role=alert][tabindex]:not([hidden])", "[data-look]", "[aria-invalid=true]", ".drawer-body :is(input, select, textarea):not([readonly])", "h1"];
     find(first.find((selector) => find(selector, dialog)), dialog).focus();
   };
   on("close", ({ target }) => {
@@ -38,8 +38,17 @@
   });
   on("input change", ({ target }) => { if (target.form?.dataset.first !== undefined) watch(target.form); });
 
-  // Toasts stay ten seconds, longer while they are read; they wait for a modal to close, which makes their region inert.
-  const toast = ({ text, level = "info", href }) => {
+  // Toasts stay ten seconds, longer while they are read. A modal makes their region inert: in an open drawer an error stands
+  // in the drawer, and everything else waits until it closes.
+  const toast = (detail) => {
+    const { text, level = "info", href } = detail, dialog = drawer();
+    if (dialog?.open && level === "error") {
+      const box = find("[data-failure]", dialog);
+      box.hidden = false;
+      box.lastElementChild.textContent = text;
+      return box.focus();
+    }
+    if (dialog?.open) return dialog.addEventListener("close", () => toast(detail), { once: true });
     const box = find("#toast-template").content.firstElementChild.cloneNode(true);
     const link = href && Object.assign(document.createElement("a"), { href });
     box.dataset.level = level;
@@ -73,7 +82,9 @@
     if (!button) return;
     if (button.getAttribute("aria-disabled") === "true") {
       stop(event);
-      document.getElementById(button.getAttribute("aria-describedby"))?.focus();
+      const reason = document.getElementById(button.getAttribute("aria-describedby"));
+      if (button.closest("dialog, .drawer")) reason?.focus();
+      else if (!button.closest(".menu") && (reason || button.title)) toast({ text: reason?.textContent ?? button.title });
     } else if (button.matches("[data-close]") && drawer()) { stop(event); drawer().close(); }
     else if (button.matches("[data-copy-url]")) { stop(event); copyFrom(button); }
     else if (button.matches("[data-copy]")) navigator.clipboard?.writeText(button.dataset.copy).then(() => copied(button, button.dataset.announce));
@@ -87,6 +98,7 @@
       whole.focus();
     }
     else if (button.getAttribute("hx-target") === "#drawer") remember(button);
+    else if (button.matches(".menu-item")) setTimeout(() => button.closest("[popover]")?.hidePopover());
   });
   // The box above the rows says all, some or none; a box that is unticked ends "all that match".
   const boxes = () => all("tbody input[name=id]");
@@ -135,7 +147,7 @@
     const [box, twin] = [detail.target, detail.fragment].map((root) => find("input[name=id]", root));
     if (box && twin) twin.checked = box.checked;
   });
-  on("htmx:responseError htmx:sendError", ({ detail }) => { if (!polls(detail)) toast({ text: find("#toasts").dataset.failure, level: "error" }); });
+  on("htmx:responseError htmx:sendError", ({ detail }) => { if (!polls(detail) && !detail.xhr.getResponseHeader("HX-Trigger")) toast({ text: find("#toasts").dataset.failure, level: "error" }); });
   on("toast", ({ detail }) => toast(detail));
   on("organizations-changed", () => drawer()?.close());
 

@@ -75,6 +75,14 @@ def production_without_its_tenant(at: datetime) -> Iterable[int]:
     return Subscription.objects.filter(released, converted_at__isnull=False).values_list("pk", flat=True)
 
 
+def another_branch(at: datetime) -> Iterable[int]:
+    """The keys by which lists find a row and keep it within its tree."""
+    partner = Q(organization__kind="partner", partner_id=F("organization_id"))
+    customer = Q(organization__kind="customer", partner_id=F("organization__parent_id"))
+    right = Q(distributor_id=F("organization__distributor_id"), kind=F("organization__kind")) & (partner | customer)
+    return Subscription.objects.exclude(right).values_list("pk", flat=True)
+
+
 INVARIANTS: dict[str, Callable[[datetime], Iterable[int]]] = {
     "in production without an open period": not_billed,
     "an open period without production": billed_without_production,
@@ -84,4 +92,5 @@ INVARIANTS: dict[str, Callable[[datetime], Iterable[int]]] = {
     "withdrawn, and yet imported or converted": withdrawn_and_alive,
     "in production without a claim on its Microsoft 365 tenant": production_without_its_tenant,
     "hints that differ from their recomputation": wrong_hints,
+    "keys of another branch than the organization's": another_branch,
 }

@@ -1,5 +1,6 @@
 """The actions on subscriptions. Each is a rule, a verb and a form put together; `partnerapp.drawers` has the shape."""
 
+import contextlib
 from datetime import datetime
 from typing import Any
 
@@ -7,7 +8,7 @@ from django.db.models import Count, Sum
 from django.utils.translation import gettext_lazy as _
 
 from partnerapp import dates, drawers
-from partnerapp.actions import Words
+from partnerapp.actions import AlreadySo, Words
 from partnerapp.models import Operator, Organization
 from subscriptions import consequences, forms
 from subscriptions.models import Product, Subscription, SubscriptionProduct
@@ -22,44 +23,52 @@ def about(one: Words, many: Words) -> Any:
 
 
 def new_ends(organizations: list[Organization], at: datetime) -> dict[str, Any]:
-    """The text boxes of Extend trial: computed and shown, not typed (R16)."""
-    ends = [(o.name, o.subscription.ends_at) for o in organizations if o.subscription.ends_at]
-    rows = [{"name": name, "ends_at": end, "new_end": end + EXTENSION} for name, end in ends]
+    """The text boxes of Extend trial: computed and shown, not typed (R16); also before the window of a single one."""
+    rules = [(o, o.subscription.extension(at)) for o in organizations]
+    early = len(organizations) == 1 and not organizations[0].subscription.extended_at
+    shown = [o for o, rule in rules if rule.allowed or (early and rule.opens)]
+    ends = [(o.name, end) for o in shown if (end := o.subscription.ends_at)]
+    rows = [{"name": name, "ends_at": end, "new_end": end + EXTENSION} for name, end in ends[: drawers.SHOWN]]
     note = _("{end} + 7 days. Each trial can be extended once.")
-    return {"extension": rows, "note": note.format(end=dates.moment(ends[0][1])) if len(rows) == 1 else ""}
+    return {
+        "extension": rows,
+        "more": len(ends) - len(rows),
+        "note": note.format(end=dates.moment(ends[0][1])) if len(rows) == 1 else "",
+    }
 
 
 def billing(organizations: list[Organization], at: datetime) -> dict[str, Any]:
-    """What a conversion makes billable from `at`: tenants and seats (its own and its production customers'), and SKUs."""
-    shown = organizations[: drawers.SHOWN]
-    below = Subscription.objects.filter(partner_id__in=[row.pk for row in shown], kind=Organization.Kind.CUSTOMER)
+    """What a conversion makes billable from `at`: the tenants and seats of its production customers, and SKUs."""
+    ids, shown = [row.pk for row in organizations], organizations[: drawers.SHOWN]
+    below = Subscription.objects.filter(partner_id__in=ids, kind=Organization.Kind.CUSTOMER)
     counted = below.in_production(at).values("partner_id").annotate(tenants=Count("pk"), seats=Sum("seats", default=0))
     customers = {row["partner_id"]: row for row in counted}
     held = SubscriptionProduct.objects.filter(subscription__in=[row.pk for row in shown], until_at=None)
     skus: dict[int, list[str]] = {}
     for holding in held.filter(product__kind=Product.Kind.SKU).select_related("product").order_by("product"):
         skus.setdefault(holding.subscription_id, []).append(holding.product.name)
-    return {
-        "billing": [
-            {
-                "name": row.name,
-                "tenants": 1 + customers.get(row.pk, {"tenants": 0})["tenants"],
-                "seats": (row.subscription.seats or 0) + customers.get(row.pk, {"seats": 0})["seats"],
-                "skus": skus.get(row.pk, []),
-            }
-            for row in shown
-        ],
-        "billed_from": at,
-    }
+    nothing = {"tenants": 0, "seats": 0}
+    rows = [
+        {
+            "name": row.name,
+            "own_seats": row.subscription.seats,
+            "tenants": customers.get(row.pk, nothing)["tenants"],
+            "seats": customers.get(row.pk, nothing)["seats"],
+            "skus": skus.get(row.pk, []),
+        }
+        for row in organizations
+    ]
+    total = {name: sum(row[name] for row in rows) for name in nothing}
+    more = len(rows) - len(shown)
+    return {"billing": rows[: len(shown)], "billed": total, "more": more, "billed_from": at}
 
 
 def set_upgrade(organization: Organization, data: dict[str, Any], by: Operator, at: datetime) -> None:
     """Rows that are set so already stay as they are: a bulk choice says what shall hold, not what shall change."""
     subscription = organization.subscription
-    if (data["upgrade"] == "block") == bool(subscription.blocked_at):
-        return
     verb = subscription.block_upgrade if data["upgrade"] == "block" else subscription.restore_upgrade
-    verb(by=by, at=at, reason=data["reason"])
+    with contextlib.suppress(AlreadySo):
+        verb(by=by, at=at, reason=data["reason"])
 
 
 def upgrade_set(organizations: list[Organization], data: dict[str, Any]) -> str:
@@ -74,10 +83,15 @@ def upgrade_now(organization: Organization, at: datetime) -> dict[str, str]:
     return {"upgrade": "block" if organization.subscription.blocked_at else "keep"}
 
 
+def seen(organization: Organization, at: datetime) -> str:
+    return organization.subscription.seen(at)
+
+
 EXTEND = drawers.Drawer(
     name="extend_trial",
     label=_("Extend trial"),
     icon="plus",
+    seen=seen,
     rule=lambda o, at: o.subscription.extension(at),
     apply=lambda o, data, by, at: o.subscription.extend(by=by, at=at),
     consequences=consequences.of_extension,
@@ -90,6 +104,7 @@ MANAGE_UPGRADE = drawers.Drawer(
     icon="circle-arrow-up",
     form=forms.SubscriptionUpgrade,
     initial=upgrade_now,
+    seen=seen,
     rule=lambda o, at: o.subscription.upgrade_control(at),
     apply=set_upgrade,
     prepare=consequences.look_up_notices,
@@ -101,6 +116,7 @@ CONVERT = drawers.Drawer(
     label=_("Convert to production account"),
     icon="rocket",
     form=forms.ConvertPartner,
+    seen=seen,
     rule=lambda o, at: o.subscription.conversion(at),
     apply=lambda o, data, by, at: o.subscription.convert(by=by, at=at),
     consequences=consequences.of_conversion,
@@ -113,6 +129,7 @@ CANCEL = drawers.Drawer(
     icon="circle-minus",
     danger=True,
     form=forms.CancelTrial,
+    seen=seen,
     rule=lambda o, at: o.subscription.cancellation(at),
     apply=lambda o, data, by, at: o.subscription.cancel(by=by, at=at, reason=data["reason"]),
     consequences=consequences.of_cancellation,

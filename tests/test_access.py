@@ -263,9 +263,9 @@ def without(monkeypatch):
     real = access.visible_to
 
     def remove(place: str, rows_class: type = SubscriptionQuerySet) -> None:
-        def visible_to(operator, rows=None, through=""):
+        def visible_to(operator, rows=None):
             if (rows is None) != (place == "selection"):
-                return real(operator, rows, through)
+                return real(operator, rows)
             return Organization.objects.all() if rows is None else rows_class(rows.model)
 
         tables.counting.cache_clear()

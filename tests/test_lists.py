@@ -93,6 +93,13 @@ def test_the_address_of_a_later_page_is_kept_and_shows_it_again(signed_in, alice
     assert len(answer.context["rows"]) == 5
 
 
+def test_a_poll_tells_nothing_of_another_tree(signed_in, mallory, contoso):
+    foreign = pending_partner(contoso)
+    answer = signed_in(mallory, htmx=True).get(f"{PENDING_URL}?poll=1&shown={foreign.pk}")
+    assert answer.context["rows"] == []
+    assert b"Adatum" not in answer.content
+
+
 def test_the_region_asks_for_itself_again_with_what_is_selected(signed_in, alice, contoso):
     page = signed_in(alice).get(f"{URL}?chip=held&size=50").content.decode()
     region = unescape(re.search(r'<div id="list".+?>', page)[0])

@@ -37,7 +37,7 @@ def row(client, name="Adatum"):
         (CONFIGURED, "Management configuration", "Us 1 day"),
         (
             CONSENTED | MISSING,
-            f"Pre-import error The permission User.Read.All was not granted by your Microsoft 365 tenant. {REMEDY} Try again",
+            f"Pre-import error The permission User.Read.All was not granted by the Microsoft 365 tenant. {REMEDY} Try again",
             "The Partner 1 day",
         ),
     ],
@@ -139,6 +139,17 @@ def test_a_poll_answers_with_the_rows_as_they_are_now(signed_in, alice, contoso)
     assert "Users 30 of 45" in page
     assert f'<tr id="organization-{pending.pk}"' in page
     assert page.count('hx-swap-oob="true"') == 6  # the row, the counts of both tabs and of three chips
+
+
+def test_a_poll_asks_for_what_moves_and_each_fifth_time_for_all(signed_in, alice, contoso):
+    still, moving = pending_partner(contoso, "Still"), pending_partner(contoso, "Moving", **CONFIGURED)
+    client = signed_in(alice, htmx=True)
+    url, asked = client.get(URL).context["poll"]["url"], []
+    for _poll in range(5):
+        answer = client.get(url)
+        asked.append({row["name"] for row in answer.context["rows"]})
+        url = answer.context["poll"]["url"]
+    assert asked == [{moving.name}] * 4 + [{moving.name, still.name}]
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ URL = "/invoice/partners/"
 NAMES = [
     "Ångström Cloud AB", "STRASSE & Weg", "Straße 7 GmbH", "İstanbul Bulut", "Ｆｕｌｌ Ｗｉｄｔｈ", "O'Brien & Söhne GmbH",
     "北京科技有限公司", "株式会社 サンプル", "Fabrikam-Nord", "ﬁne Ⅳ", "ΩΜΕΓΑ ΕΛΛΆΣ", "שָׁלוֹם", "Cloud 9 (North)",
+    "Ørsted Łódź", "Æther ıŞık",
 ]  # fmt: skip
 FOUND = {
     "angstrom": {"Ångström Cloud AB"}, "ÅNGSTRÖM": {"Ångström Cloud AB"}, "A\u030angs": {"Ångström Cloud AB"},
@@ -33,6 +34,7 @@ FOUND = {
     "北京": {"北京科技有限公司"}, "科技": set(), "株式会社": {"株式会社 サンプル"}, "ｻﾝﾌﾟﾙ": {"株式会社 サンプル"},
     "nord fabrikam": {"Fabrikam-Nord"}, "fabrikam-nord": {"Fabrikam-Nord"}, "fabrikamnord": set(),
     "fine iv": {"ﬁne Ⅳ"}, "ωμεγα ελλας": {"ΩΜΕΓΑ ΕΛΛΆΣ"}, "שלום": {"שָׁלוֹם"}, "cloud": {"Ångström Cloud AB", "Cloud 9 (North)"},
+    "orsted": {"Ørsted Łódź"}, "łódź": {"Ørsted Łódź"}, "lodz": {"Ørsted Łódź"}, "aether isik": {"Æther ıŞık"},
     "(north": {"Cloud 9 (North)"}, "cloud!": {"Ångström Cloud AB", "Cloud 9 (North)"}, "cloud nobody": set(),
     "!!!": set(), "'": set(), "\\": set(), "*": set(), "%": set(), "_": set(),
     "cloud:*|gmbh": set(), "!cloud": {"Ångström Cloud AB", "Cloud 9 (North)"}, "cloud <-> 9": {"Cloud 9 (North)"},

@@ -5,7 +5,7 @@ import re
 from collections import defaultdict
 from html import unescape
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from django.db import connection
@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from partnerapp import clock, selection, tables
 from partnerapp.demo.supervisor import servers
-from partnerapp.models import Message, Organization
+from partnerapp.models import Message
 from partnerapp.pages import lists
 from subscriptions.models import Subscription
 from tests.factories import DAY, HOUR, NOW, crowd, fresh, partner, pending_partner
@@ -93,12 +93,10 @@ def test_a_selected_row_that_nobody_may_see_any_more_is_forgotten(signed_in, ali
     assert hidden(answer.content.decode()) == set()
 
 
-def test_the_web_server_takes_the_address_of_three_whole_pages_that_are_selected():
-    """Beyond its limit gunicorn answers 414; its own default ends at the second page."""
-    ids = picked(*(Organization(pk=1_000_000 + n) for n in range(700)))
-    limit = next(word for word in servers(Path(), defaultdict(int))["web"] if word.startswith("--limit-request-line"))
-    assert len(f"GET {PENDING_URL}?{ids} HTTP/1.1") < int(limit.rpartition("=")[2])
-    assert f'"{limit}"' in (Path(__file__).parents[1] / "Dockerfile").read_text()
+def test_the_web_server_takes_the_address_of_a_thousand_rows():
+    """gunicorn's own limits end at the second page (414); 0 is none."""
+    assert "--limit-request-line=0" in servers(Path(), defaultdict(int))["web"]
+    assert '"--limit-request-line=0"' in (Path(__file__).parents[1] / "Dockerfile").read_text()
 
 
 def test_without_javascript_the_form_carries_the_state_and_what_is_selected_elsewhere(signed_in, alice, contoso):
@@ -186,7 +184,7 @@ def test_with_htmx_the_refusal_is_a_toast_and_the_page_stays(signed_in, alice, c
     for query in (every(), picked(*rows)):
         answer = signed_in(alice, htmx=True).get(f"{CANCEL}?{query}")
         toast = json.loads(answer.headers["HX-Trigger"])["toast"]
-        assert (answer.status_code, toast) == (422, {"text": TOO_MANY, "level": "error"})
+        assert (answer.status_code, toast["text"], toast["level"]) == (422, TOO_MANY, "error")
         assert answer.headers["HX-Reswap"] == "none"
 
 
@@ -317,3 +315,11 @@ def test_without_a_selection_and_without_javascript_the_page_says_what_is_missin
     answer = signed_in(alice).get("/organizations/actions/extend_trial/?next=/invoice/partners/")
     assert answer.status_code == 404
     assert "Nothing is selected. Go back and select a row first." in answer.content.decode()
+
+
+def test_all_that_match_ends_with_another_filter(signed_in, alice, contoso):
+    crowd(contoso, 6)
+    every = quote(f"{URL}?order=name")
+    client = signed_in(alice, htmx=True)
+    assert client.get(f"{URL}?order=newest&all={every}").context["selection"]["count"] == 6
+    assert client.get(f"{URL}?chip=ending&all={every}").context["selection"]["count"] == 0

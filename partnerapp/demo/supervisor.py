@@ -166,7 +166,7 @@ def servers(data: Path, ports: Mapping[str, int]) -> dict[str, list[str]]:
     worker += ["--loglevel=info"]
     beat = [f"--schedule={data / 'beat'}", "--pidfile=", "--loglevel=info"]
     web = [f"--bind=127.0.0.1:{ports['web']}", "--workers=2", "--threads=4", "--no-control-socket"]
-    web.append("--limit-request-line=8190")  # the address of a list names each selected row
+    web.append("--limit-request-line=0")  # the address of a list names each selected row
     return {
         "sandbox": ["partnerapp.microsoft365.sandbox", *sandbox],
         "mailbox": ["partnerapp.demo.mailbox", *mailbox],

@@ -82,7 +82,7 @@ class MissingPermission(Microsoft365Error):
     def __init__(self, name: str, detail: str = "") -> None:
         super().__init__(detail)
         self.name = name
-        self.cause = _("The permission %(name)s was not granted by your Microsoft 365 tenant.") % {"name": name}
+        self.cause = _("The permission %(name)s was not granted by the Microsoft 365 tenant.") % {"name": name}
 
 
 class CredentialsExpired(Microsoft365Error):

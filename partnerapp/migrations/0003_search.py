@@ -13,7 +13,7 @@ def fill(apps, schema_editor):
         facts = {"name": row.name, "notification_email": row.notification_email, "default_domain": row.default_domain}
         folded = Organization(kind=row.kind, distributor_id=row.distributor_id, parent_id=row.parent_id, **facts)
         folded.fold_words()
-        rows.filter(pk=row.pk).update(search_text=folded.search_text)
+        rows.filter(pk=row.pk).update(name_key=folded.name_key, search_text=folded.search_text)
 
 
 class Migration(migrations.Migration):

@@ -11,11 +11,15 @@ from django.db import connection, models
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+# Letters that Unicode does not take apart, as people without them on the keyboard type them.
+PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
+
 
 def fold(text: str) -> str:
     """The form in which names are compared and sorted: no marks, no case, only letters and digits between spaces."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return " ".join("".join(c if c.isalnum() else " " for c in plain.casefold()).split())
+    plain = plain.casefold().translate(PLAIN)
+    return " ".join("".join(c if c.isalnum() else " " for c in plain).split())
 
 
 def key_of(name: str) -> str:

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django_htmx.http import trigger_client_event
 
-from partnerapp import access, clock, exports, selection, tables
+from partnerapp import access, clock, exports, selection, tables, toasts
 from partnerapp.access import OperatorRequest, page
 from partnerapp.models import Operator, Organization
 from partnerapp.pages.menu import menu, nothing_selected
@@ -23,6 +23,7 @@ from partnerapp.tables import MOST, Asked, Matches, Table
 
 FORMATS = {"csv": exports.as_csv, "xlsx": exports.as_xlsx}
 MOVING_SECONDS, QUIET_SECONDS = 2, 10  # between two polls
+ROUND = 5  # polls, of which the last asks for all rows and the others for those that move
 
 
 def view(table: Table, tabs: Sequence[Table]) -> Any:
@@ -44,13 +45,13 @@ def show(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
     matches = tables.search(asked, operator)
     found = tables.page(asked, tables.matching(asked, operator, at, matches))
     counts = tables.counts(asked, operator, at, matches, tabs)
-    chosen = selection.chosen(request, at)
+    chosen = selection.chosen(request, at, asked)
     rows = rows_of(found.rows, asked.table, operator, at, {row.pk for row in chosen})
     here = {row.pk for row in found.rows}
     context = {
         "rows": rows,
         "column": headings(asked.table),
-        "poll": next_poll(asked, rows),
+        "poll": next_poll(asked, [row["id"] for row in rows], rows),
         "toolbar": toolbar(asked, counts, matches),
         "pager": pager(asked, found, counts, matches),
         "tabs": tabs_of(asked.table, tabs, counts),
@@ -224,37 +225,47 @@ def exported(request: OperatorRequest, asked: Asked, at: datetime) -> QuerySet:
 # What moves ---------------------------------------------------------------------------------------------------------
 
 
-def next_poll(asked: Asked, rows: list[dict]) -> dict | None:
+def next_poll(asked: Asked, shown: Iterable[str], rows: list[dict], number: int = 0) -> dict | None:
     """Ask again soon while something moves, later while somebody is waited for, and never when nothing is shown."""
-    if not asked.table.watched or not rows:
+    gone, moving = ([row["id"] for row in rows if row.get(name)] for name in ("moved", "moving"))
+    left = [pk for pk in shown if pk not in gone]
+    if not asked.table.watched or not (left or gone):
         return None
-    going = ",".join(row["id"] for row in rows if not row["moved"])
-    gone = ",".join(row["id"] for row in rows if row["moved"])
-    query = urlencode({**asked.params, "poll": 1, "shown": going, "gone": gone})
-    seconds = MOVING_SECONDS if gone or any(row["moving"] for row in rows) else QUIET_SECONDS
-    return {"url": f"{asked.table.url}?{query}", "seconds": seconds}
+    ids = {"shown": ",".join(left), "moving": ",".join(moving), "gone": ",".join(gone)}
+    query = urlencode({**asked.params, "poll": number + 1, **ids})
+    return {"url": f"{asked.table.url}?{query}", "seconds": MOVING_SECONDS if gone or moving else QUIET_SECONDS}
 
 
 def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpResponse:
-    """The rows as they are now. One that completed says so once; the next answer takes it away."""
+    """The rows as they are now: those that move, and each fifth time all that are shown.
+
+    One that completed says so once; the next answer takes it away.
+    """
     at, operator, table = clock.now(), request.user, asked.table
     assert table.watched is not None
-    shown, gone = (listed(request.GET.get(name, "")) for name in ("shown", "gone"))
+    number = int(request.GET["poll"]) if selection.well_formed(request.GET["poll"]) else 0
+    shown, moving, gone = (listed(request.GET.get(name, "")) for name in ("shown", "moving", "gone"))
+    due = moving if moving and number % ROUND else shown
     matches = tables.search(asked, operator)
-    staying = set(tables.matching(asked, operator, at).filter(pk__in=shown).values_list("pk", flat=True))
-    found = table.shown(table.watched(operator).filter(pk__in=shown)).order_by("pk")
-    known = rows_of(found, table, operator, at, selection.ids_of(request.GET, "id"))
+    staying = set(tables.matching(asked, operator, at).filter(pk__in=due).values_list("pk", flat=True))
+    found = table.shown(table.watched(operator).filter(pk__in=due)).order_by("pk")
+    chosen = selection.ids_of(request.GET, "id")
+    known = rows_of(found, table, operator, at, chosen)
     rows = [row for row in known if int(row["id"]) in staying or row["moved"]]
+    left = due - {int(row["id"]) for row in rows}
     counts = tables.counts(asked, operator, at, matches, tabs)
     context = {
         "rows": rows,
         "column": headings(table),
-        "gone": gone | (shown - {int(row["id"]) for row in rows}),
-        "poll": next_poll(asked, rows),
+        "gone": gone | left,
+        "poll": next_poll(asked, [str(pk) for pk in sorted(shown - left)], rows, number),
         "tabs": tabs_of(table, tabs, counts),
         "toolbar": toolbar(asked, counts, matches),
     }
-    return announce(render(request, "organizations/pending_poll.html", context), rows)
+    response = announce(render(request, "organizations/pending_poll.html", context), rows)
+    if shown and shown <= left:
+        return trigger_client_event(response, "organizations-changed", {})
+    return trigger_client_event(response, "selection-changed", {}) if left & chosen else response
 
 
 def listed(text: str) -> set[int]:
@@ -263,8 +274,10 @@ def listed(text: str) -> set[int]:
 
 
 def announce(response: HttpResponse, rows: list[dict]) -> HttpResponse:
-    """A toast for the first row that completed."""
-    for row in [row for row in rows if row["moved"]][:1]:
-        text = _("{name}: import completed. It is in Partners now.").format(name=row["name"])
-        trigger_client_event(response, "toast", {"text": text, "level": "success", "href": row["moved"]["url"]})
-    return response
+    """A toast for the rows that completed."""
+    moved = [row for row in rows if row["moved"]]
+    if len(moved) == 1:
+        text = _("{name}: import completed. It is in Partners now.").format(name=moved[0]["name"])
+    else:
+        text = _("{count} imports completed. They are in Partners now.").format(count=len(moved))
+    return toasts.add(response, text, href=moved[0]["moved"]["url"]) if moved else response

@@ -19,7 +19,7 @@ BY_NAME = Order("name", _("Name"), ("organization__name_key", "organization_id")
 
 def partners_of(operator: Operator) -> QuerySet[Subscription]:
     """The subscriptions of the Partners that this operator sees."""
-    visible = access.visible_to(operator, Subscription.objects.all(), "organization__")
+    visible = access.visible_to(operator, Subscription.objects.all())
     return visible.filter(distributor_id=operator.organization_id, kind=PARTNER)  # the keys of the lists' indexes
 
 
@@ -37,8 +37,11 @@ def with_products_and_customers(found: QuerySet) -> QuerySet:
 
 
 def joined(found: QuerySet) -> QuerySet:
-    """Each with its organization, but without the words that only a search reads."""
-    return found.select_related("organization").defer("organization__search", "organization__search_text")
+    """Each with its organization, which confirms the copied keys (so its own indexes give the other orders), but without
+    the words that only a search reads.
+    """
+    confirmed = found.filter(organization__distributor_id=F("distributor_id"), organization__kind=F("kind"))
+    return confirmed.select_related("organization").defer("organization__search", "organization__search_text")
 
 
 def with_onboarding(found: QuerySet) -> QuerySet:
@@ -92,8 +95,8 @@ PENDING_PARTNERS = Table(
         Chip("withdrawn", _("Withdrawn"), lambda found, at: found.filter(withdrawn_at__isnull=False)),
     ],
     orders=[
-        Order("newest", _("Newest"), ("organization_id",), descending=True, read=int),
-        Order("oldest", _("Oldest"), ("organization_id",), read=int),
+        Order("newest", _("Newest"), ("organization_id",), descending=True),
+        Order("oldest", _("Oldest"), ("organization_id",)),
         BY_NAME,
     ],
 )

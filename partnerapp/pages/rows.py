@@ -140,10 +140,15 @@ def pending_row(subscription: Any, operator: Operator, at: datetime) -> dict[str
         "import_errors": subscription.import_errors,
         "log_message": WORDS.get(subscription.log_kind, ""),
         "log_at": subscription.log_at,
-        "expires_at": None if onboarding.connected or withdrawn else onboarding.link_expires_at,
+        "expires_at": link_expires_at(onboarding),
         "expired": at >= onboarding.link_expires_at,
         "moved": {"text": _("Import completed: moved to Partners"), "url": reverse("partners")} if complete else None,
     }  # fmt: skip
+
+
+def link_expires_at(onboarding: Any) -> datetime | None:
+    """None where the link is used or dead."""
+    return None if onboarding.connected or onboarding.subscription.withdrawn_at else onboarding.link_expires_at
 
 
 def button(operator: Operator, rule: Action, organization: Organization, here: str) -> dict[str, str]:
@@ -231,5 +236,5 @@ PENDING_COLUMNS: Columns = [
     (gettext_lazy("Import errors"), lambda row, at: row.import_errors),
     (gettext_lazy("Event log messages"), lambda row, at: str(WORDS.get(row.log_kind, ""))),
     (gettext_lazy("Latest message"), lambda row, at: row.log_at),
-    (gettext_lazy("Link expires"), of_onboarding(lambda onboarding, at: onboarding.link_expires_at)),
+    (gettext_lazy("Link expires"), of_onboarding(lambda onboarding, at: link_expires_at(onboarding))),
 ]

@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from partnerapp import dates
-from partnerapp.actions import Action, Refused
+from partnerapp.actions import Action, AlreadySo, Refused
 from partnerapp.models import Event, Message, Organization
 from partnerapp.models.event import Actor
 from partnerapp.models.message import owner_and_notification_email
@@ -190,6 +190,11 @@ class Subscription(models.Model):
             return State.EXPIRED
         return State.HELD if self.held_at else State.TRIAL
 
+    def seen(self, at: datetime) -> str:
+        """What a drawer showed of it, in short: applied is only what still stands so. The words begin with the state."""
+        facts = (self.ends_at, self.blocked_at and self.ends_at)
+        return f"{self.state(at)} {' '.join(str(int(fact.timestamp())) for fact in facts if fact)}"
+
     def has_access(self, at: datetime) -> bool:
         """R28 for a Partner: full access in Trial, Held and Production, none otherwise."""
         return self.state(at) in {State.TRIAL, State.HELD, State.PRODUCTION}
@@ -333,7 +338,7 @@ class Subscription(models.Model):
         with self._changing("upgrade_blocked", by=by, at=at, reason=reason, mail=True) as row:
             row.upgrade_control(at).require()
             if row.blocked_at:
-                raise Refused(_("The automatic upgrade is already blocked."))
+                raise AlreadySo(_("The automatic upgrade is already blocked."))
             row.blocked_at, row.blocked_by, row.blocked_reason = at, by, reason
         return row
 
@@ -342,7 +347,7 @@ class Subscription(models.Model):
         with self._changing("upgrade_restored", by=by, at=at, reason=reason, mail=True) as row:
             row.upgrade_control(at).require()
             if not row.blocked_at:
-                raise Refused(_("The automatic upgrade is already set."))
+                raise AlreadySo(_("The automatic upgrade is already set."))
             row.blocked_at, row.blocked_by, row.blocked_reason = None, None, ""
         return row
 

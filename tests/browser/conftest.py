@@ -13,9 +13,9 @@ from partnerapp.demo.directory import free_port
 from tests.browser.stage import ROOT, Demo, environment
 
 CHROMIUM = "/usr/bin/chromium"
-FLAGS = (
+FLAGS = (  # the features are pages of the browser's own, two for each window, which take half of its time
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
+    "--disable-component-update --disable-sync --disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup"
 )
 SignedIn = Callable[[str], Page]
 

@@ -23,9 +23,10 @@ class Screen:
 
     def show(self, page: Page) -> Page:
         page.goto(self.path)
+        settle(page)
         for step in self.steps:
             step(page)
-        settle(page)
+            settle(page)
         return page
 
 
@@ -57,7 +58,9 @@ def fill(label: str, text: str) -> Step:
 
 def apply(page: Page) -> None:
     portal.drawer(page).locator("[data-apply]").click()
-    expect(portal.drawer(page).locator("[role=alert]:visible, [aria-invalid=true], #lines-title")).to_be_visible()
+    expect(
+        portal.drawer(page).locator("[role=alert], [aria-invalid=true], #lines-title").filter(visible=True)
+    ).to_have_count(1)
 
 
 def apply_anyway(page: Page) -> None:
@@ -102,14 +105,14 @@ def drawer(path: str, action: str, names: list[str]) -> Screen:
 
 DRAWERS = {name: drawer(*choice) for name, choice in CHOICES.items()}
 ADD = DRAWERS["add_partner"].steps
+SEVERAL = (*ADD, follow("Add several at once"), follow("Add one"), follow("Add several at once"))
+LINES = "Fourth Coffee <it@fourthcoffee.example>\nRelecloud, it@relecloud\nFabrikam\tit@fabrikam.example"
+FILLED = (*ADD, fill("Organization name", "Fourth Coffee"))
 ANSWERS = {
-    "form_error": Screen(
-        PARTNERS,
-        (*ADD, fill("Organization name", "Fourth Coffee"), fill("Notification email", "it@fourthcoffee"), apply),
-    ),
-    "several": Screen(
-        PARTNERS, (*ADD, follow("Add several at once"), follow("Add one"), follow("Add several at once"))
-    ),
+    "add_several": Screen(PARTNERS, SEVERAL),
+    "add_several_checked": Screen(PARTNERS, (*SEVERAL, fill("Partners", LINES), apply)),
+    "mail_preview": Screen(PARTNERS, (*FILLED, lambda page: page.get_by_text("Preview of the email").click())),
+    "form_error": Screen(PARTNERS, (*FILLED, fill("Notification email", "it@fourthcoffee"), apply)),
     "refusal": Screen(PARTNERS, (*DRAWERS["extend_trial_too_early"].steps, apply_anyway)),
 }
 LISTS = {

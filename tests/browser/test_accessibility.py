@@ -14,8 +14,8 @@ from tests.browser.screens import ANSWERS, DRAWERS, LISTS, PAGES, REFUSED, settl
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo"), pytest.mark.usefixtures("first_day")]
 SCREENS = LISTS | DRAWERS | ANSWERS | PAGES | REFUSED
 OPTIONS = {"resultTypes": ["violations"], "iframes": False, "rules": {"target-size": {"enabled": True}}}
-# A modal drawer is looked at alone: what is behind it cannot be reached, and is looked at without it.
-FINDINGS = """options => axe.run(document.querySelector("dialog") ?? document, options).then(({violations}) =>
+# A drawer or a menu is looked at alone: the page behind it is looked at without it.
+FINDINGS = """options => axe.run(document.querySelector("dialog, :popover-open") ?? document, options).then(({violations}) =>
     violations.flatMap(({id, nodes}) => nodes.map(({target, failureSummary}) => `${id}: ${target}: ${failureSummary}`)))"""
 TOO_WIDE = """() => [document.scrollingElement, ...document.querySelectorAll("dialog, :popover-open")]
     .filter(element => element.scrollWidth > element.clientWidth).map(element => `too wide: ${element.outerHTML.slice(0, 80)}`)"""

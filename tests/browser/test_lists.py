@@ -128,10 +128,12 @@ def test_without_a_selection_the_filter_is_exported(alice):
 def test_a_drawer_answers_with_the_refusal_when_another_tab_was_faster(alice):
     slow, fast = alice, alice.context.new_page()
     for tab in (slow, fast):
+        tab.bring_to_front()
         tab.goto(f"{PARTNERS}?order=name")
         choose(tab, "Cancel trial", "Fabrikam")
     drawer(fast).get_by_role("button", name="Cancel trial").click()
     expect(fast.locator("#toasts")).to_have_text(re.compile("The trial of Fabrikam was cancelled."))
+    slow.bring_to_front()
     drawer(slow).get_by_role("button", name="Cancel trial").click()
     expect(drawer(slow).get_by_role("alert")).to_contain_text("The trial was cancelled on 2 Dec 2030")
     expect(drawer(slow).get_by_role("alert")).to_be_focused()

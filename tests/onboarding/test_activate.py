@@ -597,7 +597,7 @@ def test_a_missing_permission_is_named(ada, adatum, world, signed_in, alice):
     world.settings[ADATUM.tid] = {"withheld": "User.Read.All"}
     ada.go_through(ADA)
     assert import_tenants()["failed"] == 1
-    sentence = "The permission User.Read.All was not granted by your Microsoft 365 tenant."
+    sentence = "The permission User.Read.All was not granted by the Microsoft 365 tenant."
     assert sentence in ada.words()
     page = signed_in(alice).get(PENDING).content.decode()
     assert sentence in page

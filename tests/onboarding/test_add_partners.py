@@ -48,11 +48,12 @@ def test_a_line_is_read_as_people_write_it(db, line):
 @pytest.mark.parametrize(
     ("line", "refusal"),
     [
-        ("Fabrikam", "No name and email were found in this line."),
+        ("Fabrikam", "No single name with one email was found in this line."),
         ("<it@fabrikam.example>", "Organization name: This field is required."),
+        ("A <a@a.example>, B <b@b.example>", "No single name with one email was found in this line."),
         ("Fabrikam <it@fabrikam>", "Notification email: Enter a valid email address."),
         ("x" * 130 + " <it@fabrikam.example>", "Organization name: Ensure this value has at most 120 characters (it has 130)."),
-        ("x" * 500, "No name and email were found in this line."),
+        ("x" * 500, "No single name with one email was found in this line."),
         ("Fab\u202erikam it@f.test", "Organization name: This contains control or invisible characters. Please type it again."),
     ],
 )  # fmt: skip
@@ -98,7 +99,7 @@ def test_lines_that_cannot_be_added_are_left_out_with_the_reason(send, contoso):
         ("Adatum", "Adatum with this notification email is pending already."),
         ("Proseware", ""),
         ("proseware", "The same name and email stand in a line above."),
-        ("nobody", "No name and email were found in this line."),
+        ("nobody", "No single name with one email was found in this line."),
     ]
     assert "1 of 4 can be added" in answer.content.decode()
     assert send(lines, checked(answer)).status_code == 204

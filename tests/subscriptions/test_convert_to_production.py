@@ -1,5 +1,6 @@
 """Convert to production account (R23): a Partner, by hand, any time once its tenant is connected; billing starts (R25)."""
 
+import re
 import uuid
 
 import pytest
@@ -8,7 +9,7 @@ from django.urls import reverse
 from partnerapp.actions import Refused
 from partnerapp.models import Event, Message
 from subscriptions.models import Period
-from tests.factories import DAY, HOUR, NOW, fresh, notice, partner, pending_partner
+from tests.factories import DAY, HOUR, NOW, customer, fresh, notice, partner, pending_partner
 
 PRODUCTION = {"level": "production"}
 
@@ -180,3 +181,50 @@ def test_both_of_two_are_converted_and_the_pending_one_is_left_out(signed_in, al
     assert signed_in(alice, htmx=True).post(url(*two, pending), PRODUCTION).status_code == 204
     assert [fresh(o).subscription.level for o in (*two, pending)] == ["PRODUCTION", "PRODUCTION", "TRIAL"]
     assert Period.objects.count() == 2
+
+
+# What was seen is what is applied -----------------------------------------------------------------------------------
+
+CONVERT = "/organizations/actions/convert_to_production/"
+
+
+@pytest.fixture
+def opened(signed_in, alice, contoso):
+    """Alice opened the drawer for two trials: her browser, the trials, and what her form will send."""
+    rows = [partner(contoso, name, ends_in=2 * DAY) for name in ("Fabrikam", "Tailspin")]
+    client = signed_in(alice, htmx=True)
+    page = client.get(f"{CONVERT}?" + "&".join(f"id={row.pk}" for row in rows)).content.decode()
+    sent = {name: re.findall(f'name="{name}" value="([^"]+)"', page) for name in ("id", "seen")}
+    return client, rows, sent | {"level": "production"}
+
+
+def test_both_are_converted_when_nothing_changed(opened):
+    client, rows, form = opened
+    assert client.post(CONVERT, form).status_code == 204
+    assert {fresh(row).subscription.level for row in rows} == {"PRODUCTION"}
+
+
+def test_a_trial_that_was_cancelled_meanwhile_is_not_converted(opened, alice):
+    """R23 would allow it, but who pressed Apply saw a running trial."""
+    client, (cancelled, other), form = opened
+    cancelled.subscription.cancel(by=alice, at=NOW)
+    answer = client.post(CONVERT, form)
+    assert (fresh(cancelled).subscription.level, fresh(other).subscription.level) == ("TRIAL", "PRODUCTION")
+    assert "Tailspin is in Production now. Left out: Fabrikam." in answer.headers["HX-Trigger"]
+
+
+def test_alone_it_is_refused_and_says_so(opened, alice):
+    client, (cancelled, _other), form = opened
+    cancelled.subscription.cancel(by=alice, at=NOW)
+    answer = client.post(CONVERT, form | {"id": form["id"][:1], "seen": form["seen"][:1]})
+    assert answer.status_code == 422
+    assert "Fabrikam changed since this was opened." in answer.content.decode()
+
+
+def test_the_billing_counts_production_customers(signed_in, alice, contoso):
+    row = partner(contoso, ends_in=2 * DAY, seats=10)
+    customer(row, "Woodgrove", converted_at=NOW, seats=5)
+    customer(row, "Coho", ends_in=5 * DAY, seats=7)
+    answer = signed_in(alice).get(f"{CONVERT}?id={row.pk}")
+    assert answer.context["billed"] == {"tenants": 1, "seats": 5}
+    assert "Its own tenant, 10 seats: at 0.00" in answer.content.decode()

@@ -11,7 +11,7 @@ from subscriptions.terms import FAR
 from tests.factories import DAY, HOUR, NOW, TICK, fresh, notice, partner
 
 LONG_AGO = NOW - 3 * DAY
-NOT_BILLED, NOT_PRODUCTION, PERIOD_ELSEWHERE, AGAINST_R20, TWICE, WITHDRAWN, UNCLAIMED, HINTS = INVARIANTS
+NOT_BILLED, NOT_PRODUCTION, PERIOD_ELSEWHERE, AGAINST_R20, TWICE, WITHDRAWN, UNCLAIMED, HINTS, BRANCH = INVARIANTS
 
 
 def said(organization):
@@ -41,6 +41,12 @@ def change(organization, **facts):
 
 def test_all_is_well_after_a_sweep(converted, trial):
     assert broken(NOW) == []
+
+
+@pytest.mark.parametrize("key", ["distributor_id", "partner_id"])
+def test_the_keys_of_another_branch(trial, key):
+    change(trial, **{key: 1})
+    assert said(trial) == {BRANCH}
 
 
 def test_in_production_without_a_period(converted):
