@@ -9,10 +9,11 @@ from django.db import IntegrityError, connection, transaction
 from django.http import HttpResponse
 from django.urls import path
 
+from onboarding.models import Onboarding
 from partnerapp import access, checks, tables
 from partnerapp.models import Event, Operator, Organization
 from subscriptions.models.queries import SubscriptionQuerySet
-from tests.factories import DAY, NOW, DistributorFactory, OperatorFactory, partner, pending_partner
+from tests.factories import DAY, NOW, crowd
 from tests.trees import (
     ACTIONS,
     ADD,
@@ -101,7 +102,6 @@ LISTED = [
     "?before={pk}",
 ]
 SELECTED = ["?all=/invoice/partners/%3Fq%3D{name}", "?all=/invoice/partners/pending/%3Fq%3D{name}", "?id={pk}"]
-WAYS = [(url, LISTED, ["mallory"]) for url in LISTS] + [(url, SELECTED, ["mallory", "bob"]) for url in ACTIONS]
 
 
 def foreign_row(url: str) -> str:
@@ -109,21 +109,27 @@ def foreign_row(url: str) -> str:
     return "adatum" if (url in ACTIONS and url not in TRIAL_ACTIONS) or "pending" in url else "fabrikam"
 
 
-def leaks(trees: Trees, who: str, url: str) -> list:
+WAYS = [
+    *((url, LISTED, "mallory", foreign_row(url)) for url in LISTS),
+    *((url, SELECTED, who, foreign_row(url)) for url in ACTIONS for who in ("mallory", "bob")),
+    ("/invoice/partners/pending/", ["?poll=1&shown={pk}&id={pk}"], "mallory", "fabrikam"),  # as if it had moved
+    (ADD[0], ["?name={name}"], "mallory", "fabrikam"),
+]
+
+
+def leaks(trees: Trees, who: str, url: str, row: str) -> list:
     """What tells this person about a foreign row: a name, or a difference from the answer about none."""
-    row, browser = foreign_row(url), trees.browsers[who]
-    method = "POST" if url.partition("?")[0] in PRESSES else "GET"
-    left = []
+    method, left = "POST" if url.partition("?")[0] in PRESSES else "GET", []
     for name, pk in ((row.title(), trees.pk(row)), ("Nobody", trees.pk(row) + 1)):
-        answer = browser.ask(method, url.format(name=name, pk=pk, key=row), FORM, htmx=True)
+        answer = trees.browsers[who].ask(method, url.format(name=name, pk=pk, key=row), FORM, htmx=True)
         assert answer.status_code < 500
         left.append(plain(answer, pk, name))
     return told(who, left[0][-1]) + ([] if left[0] == left[1] else left)
 
 
-@pytest.mark.parametrize(("url", "ways", "who"), [(url, ways, who) for url, ways, people in WAYS for who in people])
-def test_however_a_foreign_row_is_named_it_is_not_there(trees, url, ways, who):
-    assert [way for way in ways if leaks(trees, who, url + way)] == []
+@pytest.mark.parametrize(("url", "ways", "who", "row"), WAYS)
+def test_however_a_foreign_row_is_named_it_is_not_there(trees, url, ways, who, row):
+    assert [way for way in ways if leaks(trees, who, url + way, row)] == []
 
 
 def test_counts_are_of_ones_own_rows(trees):
@@ -170,27 +176,35 @@ def test_what_the_form_names_counts_and_not_its_url(trees, url):
     assert browser.ask("POST", f"{url}?id={trees.pk(foreign)}", FORM | {"id": trees.pk(own)}).status_code in {200, 303}
 
 
-@pytest.fixture(scope="module")
-def wendy(trees) -> Browser:
-    """The Admin of a third distributor with nine Partners in a trial and nine that stopped."""
-    organization = DistributorFactory(name="Wide World")
-    error = {"error_code": "consent_not_visible", "error_at": NOW, "consenter_oid": "0" * 32}
-    browser = Browser(OperatorFactory(organization=organization, name="Wendy"))
-    browser.trials = [partner(organization, f"Wide {n}", ends_in=2 * DAY).pk for n in range(9)]
-    browser.pending = [pending_partner(organization, f"Pending {n}", **error).pk for n in range(9)]
-    return browser
+@pytest.fixture
+def nine(trees) -> dict[str, list[int]]:
+    """The ids of nine more Partners of Contoso's in a trial, and of nine more that stopped like Adatum."""
+    contoso, like_adatum = trees.rows["contoso"], Onboarding.objects.filter(pk=trees.pk("adatum"))
+    trials, stopped = crowd(contoso, 9, trials=lambda n: {"ends_in": 2 * DAY}), crowd(contoso, 9, trials=None)
+    error = like_adatum.values("error_code", "error_at", "consenter_oid").get()
+    Onboarding.objects.filter(organization__in=stopped).update(**error)
+    return {"trials": [row.pk for row in trials], "stopped": [row.pk for row in stopped]}
 
 
 @pytest.mark.parametrize("url", ACTIONS)
-def test_one_foreign_row_among_nine_own_ones_and_nothing_applies(trees, wendy, url):
-    before, own = snapshot(), wendy.trials if url in TRIAL_ACTIONS else wendy.pending
-    for other in ("fabrikam", "adatum", "contoso", "missing"):
+def test_one_foreign_row_among_nine_own_ones_and_nothing_applies(trees, nine, url):
+    before, own, alice = snapshot(), nine["trials" if url in TRIAL_ACTIONS else "stopped"], trees.browsers["alice"]
+    for other in ("relecloud", "proseware", "litware", "missing"):
         ids = [*own, trees.pk(other)]
-        assert wendy.ask("POST", url, FORM | {"id": ids}).status_code == 404
-        assert wendy.ask("POST", f"{url}?id=" + "&id=".join(map(str, ids)), FORM, htmx=True).status_code == 404
+        assert alice.ask("POST", url, FORM | {"id": ids}).status_code == 404
+        assert alice.ask("POST", f"{url}?id=" + "&id=".join(map(str, ids)), FORM, htmx=True).status_code == 404
     assert snapshot() == before
-    alone = wendy.ask("POST", url, FORM | {"id": own}).status_code
-    assert alone in ({422} if "email" in url else {200, 303})  # which is asked for each row by itself
+    assert alice.ask("POST", url, FORM | {"id": own[0] if "email" in url else own}).status_code in {200, 303}
+
+
+@pytest.mark.parametrize("url", ACTIONS)
+def test_a_partners_customer_among_own_rows_stays_as_it_is(trees, url):
+    """R29, R32."""
+    own, customer = ("fabrikam", "woodgrove") if url in TRIAL_ACTIONS else ("adatum", "coho")
+    answer = trees.browsers["alice"].ask("POST", url, FORM | {"id": [trees.pk(own), trees.pk(customer)]})
+    assert answer.status_code in ({422} if "email" in url else {200, 303})  # which is asked for each row by itself
+    changed = set(Event.objects.values_list("organization", flat=True))
+    assert changed == (set() if "email" in url else {trees.pk(own)})
 
 
 @pytest.mark.parametrize("url", [*ACTIONS, *ADD])
@@ -268,18 +282,18 @@ BEGINNINGS = ["", "export/", "export/?format=xlsx", "?poll=1&shown={pk}"]
 @pytest.mark.parametrize("url", SELECTIONS)
 def test_a_selection_without_visible_to_is_red(trees, without, url):
     without("selection")
-    assert leaks(trees, "mallory", url + "?id={pk}")
+    assert leaks(trees, "mallory", url + "?id={pk}", foreign_row(url))
 
 
 @pytest.mark.parametrize("end", BEGINNINGS)
 @pytest.mark.parametrize("url", ["/invoice/partners/", "/invoice/partners/pending/"])
 def test_a_list_without_its_filters_is_red(trees, without, url, end):
     """A list has two, `visible_to` and the key of its index, each of which is enough: they are the same for a distributor."""
-    assert not leaks(trees, "mallory", url + end)
+    assert not leaks(trees, "mallory", url + end, foreign_row(url))
     without("lists")
-    assert not leaks(trees, "mallory", url + end)
+    assert not leaks(trees, "mallory", url + end, foreign_row(url))
     without("lists", Unguarded)
-    assert leaks(trees, "mallory", url + end)
+    assert leaks(trees, "mallory", url + end, foreign_row(url))
 
 
 # The database's own guards ------------------------------------------------------------------------------------------

@@ -183,6 +183,7 @@ def snapshot() -> list[str]:
 def text_of(answer: Any) -> str:
     """What an answer says; of a spreadsheet, all that is in it but the instant at which it was made."""
     said = body(answer)
+    getattr(answer, "file_to_stream", io.BytesIO()).close()
     if not said.startswith(b"PK"):
         return said.decode()
     with zipfile.ZipFile(io.BytesIO(said)) as book:
@@ -192,7 +193,7 @@ def text_of(answer: Any) -> str:
 def plain(answer: Any, *asked: object) -> tuple[int, str, str]:
     """An answer without nonces and without what was asked for, such as an id: status, headers, text."""
     headers = sorted(f"{k}: {v}" for k, v in answer.headers.items() if k not in {"Content-Length", "Expires"})
-    left = [str(headers), re.sub('(csrfmiddlewaretoken" value=)"[^"]+"', r"\1", text_of(answer))]
+    left = [str(headers), re.sub('((csrfmiddlewaretoken|request_key)" value=)"[^"]+"', r"\1", text_of(answer))]
     for word in asked:
         left = [text.replace(str(word), "ASKED") for text in left]
     return answer.status_code, *left
