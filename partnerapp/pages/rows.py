@@ -33,6 +33,8 @@ PARTNER_HEADINGS = {
     "customers": gettext_lazy("Customers"),
     "seats": gettext_lazy("Seats"),
     "extended": gettext_lazy("Extended"),
+    "since": gettext_lazy("since {}"),
+    "add_ons": gettext_lazy("add-ons"),
 }
 
 
