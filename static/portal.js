@@ -32,7 +32,9 @@
     target.remove();
     (opener?.isConnected ? opener : find("#main")).focus({ preventScroll: true });
   });
+  const busy = (dialog) => find("form.htmx-request", dialog);  // applied, and the answer is on its way: it closes the drawer
   on("cancel", (event) => {
+    if (event.target.matches("[data-drawer]") && busy(event.target)) return event.preventDefault();
     const question = event.target.matches("[data-drawer]") && find("[data-discard][hidden]", event.target);
     if (question && changed(find("form", event.target))) { event.preventDefault(); question.hidden = false; }
   });
@@ -85,7 +87,7 @@
       const reason = document.getElementById(button.getAttribute("aria-describedby"));
       if (button.closest("dialog, .drawer")) reason?.focus();
       else if (!button.closest(".menu") && (reason || button.title)) toast({ text: reason?.textContent ?? button.title });
-    } else if (button.matches("[data-close]") && drawer()) { stop(event); drawer().close(); }
+    } else if (button.matches("[data-close]") && drawer()) { stop(event); if (!busy(drawer())) drawer().close(); }
     else if (button.matches("[data-copy-url]")) { stop(event); copyFrom(button); }
     else if (button.matches("[data-copy]")) navigator.clipboard?.writeText(button.dataset.copy).then(() => copied(button, button.dataset.announce));
     else if (button.matches("[data-dismiss]")) button.closest(".toast").remove();
