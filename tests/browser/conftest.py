@@ -18,6 +18,8 @@ FLAGS = (  # the features are pages of the browser's own, two for each window, w
     "--disable-component-update --disable-sync --disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup"
 )
 SignedIn = Callable[[str], Page]
+# Playwright's loop goes on in this process until its last test; the other tests that share the process use the database.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 
 @pytest.fixture(scope="session")
