@@ -93,7 +93,8 @@ LISTED = [
     "?all=/invoice/partners/pending/%3Fq%3D{name}",
     "?format=xlsx&q={name}",
     "?format=xlsx&id={pk}",
-    "?poll=1&shown={pk}&gone={pk}&id={pk}",
+    "?poll=5&shown={pk}&gone={pk}&id={pk}",
+    "?poll=1&shown={pk}&moving={pk}",
     "?order=name&after={key}~{pk}",
     "?order=name&before={key}~{pk}",
     "?after=2026-12-03T09:00:00%2B00:00~{pk}",
@@ -112,7 +113,12 @@ def foreign_row(url: str) -> str:
 WAYS = [
     *((url, LISTED, "mallory", foreign_row(url)) for url in LISTS),
     *((url, SELECTED, who, foreign_row(url)) for url in ACTIONS for who in ("mallory", "bob")),
-    ("/invoice/partners/pending/", ["?poll=1&shown={pk}&id={pk}"], "mallory", "fabrikam"),  # as if it had moved
+    (
+        "/invoice/partners/pending/",
+        ["?poll=5&shown={pk}&id={pk}", "?poll=1&moving={pk}"],
+        "mallory",
+        "fabrikam",
+    ),  # moved
     (ADD[0], ["?name={name}"], "mallory", "fabrikam"),
 ]
 
@@ -276,7 +282,7 @@ def without(monkeypatch):
 
 
 SELECTIONS = [url for url in LISTS if "export" not in url]
-BEGINNINGS = ["", "export/", "export/?format=xlsx", "?poll=1&shown={pk}"]
+BEGINNINGS = ["", "export/", "export/?format=xlsx", "?poll=5&shown={pk}"]
 
 
 @pytest.mark.parametrize("url", SELECTIONS)

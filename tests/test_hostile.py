@@ -53,9 +53,9 @@ VALUES = ["%00", "x%00y", "%FF%FE", "%C0%AF", "%ED%A0%80", "%"] + [
 ]  # fmt: skip
 MARKUP = ["<script>alert", 'hx-get="/signout/"', "3703701"]
 FIELDS = [
-    "q", "chip", "order", "size", "after", "before", "poll", "shown", "gone", "format", "next", "page", "name", "email",
-    "lines", "checked", "request_key", "level", "upgrade", "reason", "theme", "time_zone", "state", "code", "error",
-    "error_description", "tenant", "admin_consent", "view", "advance",
+    "q", "chip", "order", "size", "after", "before", "poll", "shown", "moving", "gone", "format", "next", "page", "name",
+    "email", "lines", "seen", "checked", "request_key", "level", "upgrade", "reason", "theme", "time_zone", "state", "code",
+    "error", "error_description", "tenant", "admin_consent", "view", "advance",
 ]  # fmt: skip
 TEXTS = ["name", "email", "lines", "reason", "next"]
 
