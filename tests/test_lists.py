@@ -122,9 +122,9 @@ def test_every_control_of_the_toolbar_is_a_link_or_belongs_to_a_form(signed_in, 
     assert '<noscript><button class="button small" form="rows">Use this selection</button></noscript>' in page
 
 
-def test_a_chip_has_one_order_and_says_why_no_other_can_be_chosen(signed_in, alice):
+def test_a_chip_has_one_order_and_says_why_no_other_can_be_chosen(signed_in, alice, fabrikam):
     client = signed_in(alice)
-    for query, disabled in (("", False), ("?chip=held", True), ("?chip=held&q=x", False)):
+    for query, disabled in (("", False), ("?chip=ending", True), ("?chip=ending&q=fab", False)):
         select = re.search(r"<select name=\"order\"[^>]*>", client.get(URL + query).content.decode())[0]
         assert ("disabled" in select) == disabled == ("A filter lists what ends soonest first" in select)
 
