@@ -62,7 +62,7 @@ RESEND = drawers.Drawer(
     label=_("Resend activation link"),
     icon="send",
     rule=lambda o, at: o.onboarding.resending(at),
-    apply=lambda o, data, by, at: o.onboarding.resend(by=by, at=at),
+    apply=lambda o, data, by, at: o.onboarding.resend(by=by, at=at, reason=data.get("reason", "")),
     consequences=of_resending,
     done=lambda rows, data: (
         _("The activation link is on its way to {email}.").format(email=rows[0].notification_email)
@@ -78,7 +78,9 @@ CHANGE_EMAIL = drawers.Drawer(
     form=forms.NotificationEmail,
     initial=lambda o, at: {"email": o.notification_email},
     rule=lambda o, at: o.onboarding.email_change(at),
-    apply=lambda o, data, by, at: o.onboarding.change_email(data["email"], by=by, at=at),
+    apply=lambda o, data, by, at: o.onboarding.change_email(
+        data["email"], by=by, at=at, reason=data.get("reason", "")
+    ),
     consequences=of_email,
     done=lambda rows, data: _("The notification email is {email} now.").format(email=data["email"]),
 )
@@ -87,7 +89,7 @@ RESET = drawers.Drawer(
     label=_("Reset link"),
     icon="refresh",
     rule=lambda o, at: o.onboarding.resetting(at),
-    apply=lambda o, data, by, at: o.onboarding.reset(by=by, at=at),
+    apply=lambda o, data, by, at: o.onboarding.reset(by=by, at=at, reason=data.get("reason", "")),
     consequences=of_reset,
     done=lambda rows, data: _("The link was reset and a new one is on its way."),
 )

@@ -7,7 +7,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from partnerapp.access import MAY
 
-LABELS = {"public", "demo", *MAY}
+LABELS = {"public", "demo", "staff", *MAY}
 
 
 def views(patterns: list, prefix: str = "") -> Iterator[tuple[str, object]]:

@@ -1,6 +1,7 @@
 """Form fields for words that people type: nothing invisible gets through."""
 
 import unicodedata
+import uuid
 import zoneinfo
 from datetime import datetime
 from typing import Any
@@ -81,12 +82,21 @@ class Preferences(forms.Form):
 
 
 class Reason(forms.CharField):
-    """An optional reason, some lines long, kept with the event."""
+    """A reason, some lines long, kept with the event; staff must give one (R34)."""
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, *, required: bool = False, **kwargs: Any) -> None:
         area = forms.Textarea(attrs={"rows": 3})
-        super().__init__(label=_("Reason"), required=False, max_length=500, widget=area, **kwargs)
+        super().__init__(label=_("Reason"), required=required, max_length=500, widget=area, **kwargs)
 
     def validate(self, value: str) -> None:
         super().validate(value)
         no_hidden_characters(value.replace("\r", "").replace("\n", "").replace("\t", ""))
+
+
+class AddDistributor(forms.Form):
+    """By staff: the distributor, where mails about it go, and whom it begins with. `request_key`: see Add Partner."""
+
+    name = VisibleText(label=_("Organization name"), max_length=120)
+    email = Email(label=_("Notification email"), help_text=_("Mails about the distributor are sent here."))
+    admin_email = Email(label=_("Email of its first Admin"), help_text=_("The invitation is sent here."))
+    request_key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)

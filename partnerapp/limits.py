@@ -14,6 +14,7 @@ from partnerapp.models import Attempt
 
 PER_ADDRESS = 60  # presses a minute
 PER_LINK = 20
+PER_ACCOUNT = 10  # passwords tried for one username, from wherever
 
 
 def address(request: HttpRequest) -> str:
@@ -43,3 +44,12 @@ def too_often(request: HttpRequest, token: str) -> bool:
         return True
     link = hashlib.sha256(token.encode()).hexdigest()
     return bool(token) and Attempt.counted(f"link {link}", wall) > PER_LINK
+
+
+def guessing(request: HttpRequest, username: str) -> bool:
+    """Passwords are tried too often, from this address or for this username, whether it exists or not."""
+    wall = clock.wall()
+    if Attempt.counted(f"address {address(request)}", wall) > PER_ADDRESS:
+        return True
+    account = hashlib.sha256(username.strip().casefold().encode()).hexdigest()
+    return Attempt.counted(f"account {account}", wall) > PER_ACCOUNT

@@ -115,6 +115,7 @@ M365_LOGIN_ORIGIN = M365_SANDBOX_URL or "https://login.microsoftonline.com"
 
 # Applications -------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
+    "partnerapp.staff.apps.StaffConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -146,6 +147,15 @@ WSGI_APPLICATION = "partnerapp.wsgi.application"
 AUTH_USER_MODEL = "partnerapp.Operator"
 AUTHENTICATION_BACKENDS = ["partnerapp.authentication.OperatorBackend"]
 LOGIN_URL = "signin"
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]  # of the Vendor's staff; operators have none
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["username", "name", "email"]},
+    },
+]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 TEMPLATES = [

@@ -1,6 +1,7 @@
 """The site map. Every view carries its access label (a system check fails for one without)."""
 
 from django.conf import settings
+from django.contrib import admin
 from django.urls import include, path
 
 from partnerapp.pages import health, home, partners, signin
@@ -27,6 +28,7 @@ urlpatterns = [
     path("invoice/partners/pending/export/", partners.pending_partners_export, name="pending_partners_export"),
     path("", include("subscriptions.urls")),
     path("", include("onboarding.urls")),
+    path("admin/", admin.site.urls),
     path("healthz", health.process, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("health/jobs", health.jobs, name="health_jobs"),

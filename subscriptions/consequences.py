@@ -157,6 +157,72 @@ def of_other_products(organization: Organization, data: dict[str, Any]) -> Lines
     return [("edit", words.format(name=organization.name, before=named(held), after=named(products)))]
 
 
+# For staff ----------------------------------------------------------------------------------------------------------
+
+
+def of_suspension(organization: Organization, at: datetime) -> Lines:
+    """R27."""
+    words = _("Access of {name} and of all its customers ends now, and so does what is billed for them.")
+    told = _("The Admins of {owner} are told by mail.")
+    return [
+        ("player-pause", words.format(name=organization.name)),
+        ("clock", _("Its customers' automatic upgrades wait until it is reinstated, and then for a new notice.")),
+        ("restore", _("You can reinstate it at any time. The time between is not billed.")),
+        ("mail", told.format(owner=organization.owner.name)),
+    ]
+
+
+def of_reinstatement(organization: Organization, at: datetime) -> Lines:
+    words = _("Access of {name} and of its customers is back now, and billing goes on from {when}.")
+    told = _("The Admins of {owner} are told by mail.")
+    return [
+        ("restore", words.format(name=organization.name, when=dates.moment(at))),
+        ("receipt", _("The time of the suspension is not billed.")),
+        ("mail", told.format(owner=organization.owner.name)),
+    ]
+
+
+def of_ending(organization: Organization, at: datetime) -> Lines:
+    words = _("The production account of {name} ends now, for good: it cannot be converted or reinstated again.")
+    told = _("The Admins of {owner} and {email} are told by mail.")
+    return [
+        ("circle-x", words.format(name=organization.name)),
+        ("users", _("Its customers lose their access, and nothing is billed for them any more.")),
+        ("refresh", _("Its Microsoft 365 tenant is free: another organization may connect it.")),
+        ("mail", told.format(owner=organization.owner.name, email=organization.notification_email)),
+    ]
+
+
+def of_release(organization: Organization, at: datetime) -> Lines:
+    """R13."""
+    words = _("The Microsoft 365 tenant {tenant} is free: another organization may connect it.")
+    claims = _("To become active again, {name} must claim it; that is refused while another organization has it.")
+    return [
+        ("link-off", words.format(tenant=organization.default_domain or organization.tid)),
+        ("restore", claims.format(name=organization.name)),
+        ("info-circle", _("A tenant that had a trial gets another one only where you allow it.")),
+        ("mail", _("Nobody is told by mail.")),
+    ]
+
+
+def of_resale(organization: Organization, at: datetime) -> Lines:
+    """R2, R3."""
+    words = _("From now on {name} can give its customers these products only.")
+    return [
+        ("list-details", words.format(name=organization.name)),
+        ("users", _("What its customers hold already stays as it is.")),
+        ("mail", _("Nobody is told by mail.")),
+    ]
+
+
+def of_other_resale(organization: Organization, data: dict[str, Any]) -> Lines:
+    """Before → after."""
+    held, products = organization.subscription.held(), set(data["products"])
+    words = _("Products of {name}: {before} → {after}.")
+    line = words.format(name=organization.name, before=named(held), after=named(products))
+    return [("edit", line)] if products != held else []
+
+
 def named(codes: set[str]) -> str:
     """The names of products, the SKU first."""
     return ", ".join(Product.objects.filter(code__in=codes).values_list("name", flat=True))

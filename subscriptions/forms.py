@@ -98,6 +98,18 @@ def wanted(subscription: Subscription, data: dict[str, Any]) -> tuple[set[str], 
     return products, data["expires_on"] if dated else subscription.expires_on
 
 
+class PartnerProducts(ActionForm):
+    """R2: what a Partner holds and may resell; what it has already may stay, active or not."""
+
+    products = forms.MultipleChoiceField(label=_("SKUs and add-ons"), widget=forms.CheckboxSelectMultiple)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        held = self.rows[0].subscription.held()
+        offered = Product.objects.filter(active=True) | Product.objects.filter(code__in=held)
+        self.fields["products"].choices = [(p.code, p.name) for p in offered]  # type: ignore[attr-defined]
+
+
 class CancelTrial(ActionForm):
     reason = Reason()
 

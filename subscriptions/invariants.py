@@ -83,7 +83,8 @@ def withdrawn_and_alive(at: datetime) -> Iterable[int]:
 
 def production_without_its_tenant(at: datetime) -> Iterable[int]:
     released = Q(organization__tid=None) | Q(organization__tid_released_at__isnull=False)
-    alive = Subscription.objects.filter(converted_at__isnull=False, cancelled_at=None)
+    suspended = Q(kind="customer", suspended_at__isnull=False)  # which staff may have released
+    alive = Subscription.objects.filter(converted_at__isnull=False, cancelled_at=None).exclude(suspended)
     return alive.filter(released).values_list("pk", flat=True)
 
 

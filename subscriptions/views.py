@@ -104,17 +104,21 @@ def account(organization: Organization, at: datetime) -> dict[str, Any]:
 def convert(organization: Organization, data: dict[str, Any], by: Operator, at: datetime) -> None:
     subscription = organization.subscription
     if organization.kind != Organization.Kind.CUSTOMER:
-        subscription.convert(by=by, at=at)
+        subscription.convert(by=by, at=at, reason=data.get("reason", ""))
         return
     products, _last_day = forms.wanted(subscription, data)
-    subscription.convert(by=by, at=at, products=products, expires_on=data["expires_on"])
+    subscription.convert(
+        by=by, at=at, reason=data.get("reason", ""), products=products, expires_on=data["expires_on"]
+    )
 
 
 def edit(organization: Organization, data: dict[str, Any], by: Operator, at: datetime) -> None:
     """As with the upgrade: what shall hold, not what shall change."""
     products, expires_on = forms.wanted(organization.subscription, data)
     with contextlib.suppress(AlreadySo):
-        organization.subscription.edit(by=by, at=at, products=products, expires_on=expires_on)
+        organization.subscription.edit(
+            by=by, at=at, products=products, expires_on=expires_on, reason=data.get("reason", "")
+        )
 
 
 def seen_with_products(organization: Organization, at: datetime) -> str:
@@ -131,7 +135,7 @@ EXTEND = drawers.Drawer(
     icon="plus",
     seen=seen,
     rule=lambda o, at: o.subscription.extension(at),
-    apply=lambda o, data, by, at: o.subscription.extend(by=by, at=at),
+    apply=lambda o, data, by, at: o.subscription.extend(by=by, at=at, reason=data.get("reason", "")),
     consequences=consequences.of_extension,
     details=new_ends,
     done=about(_("The trial of {name} was extended by 7 days."), _("{count} trials were extended by 7 days.")),

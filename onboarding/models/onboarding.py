@@ -23,6 +23,7 @@ from partnerapp.models import Event, Message, Operator, Organization
 from partnerapp.models.event import Actor
 from partnerapp.models.message import owner_and_notification_email
 from subscriptions.models import Subscription
+from subscriptions.models.production import said
 
 PAUSES = [15, 30, *[60] * 14]  # seconds between looks for a consent that Microsoft does not show yet: 15 min in all
 
@@ -53,6 +54,8 @@ class Onboarding(models.Model):
     next_try_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
     repeat_trial_allowed_at = models.DateTimeField(null=True)
+    repeat_trial_allowed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
+    repeat_trial_allowed_reason = models.TextField(blank=True, default="")
     waiting_since = models.DateTimeField()
 
     objects = OnboardingManager()
@@ -71,6 +74,11 @@ class Onboarding(models.Model):
                 | models.Q(
                     consented_at__isnull=False, started_at__isnull=False, configured_at__gte=models.F("consented_at")
                 ),
+            ),
+            models.CheckConstraint(
+                name="another_trial_is_allowed_with_a_reason",
+                condition=models.Q(repeat_trial_allowed_at=None, repeat_trial_allowed_by=None)
+                | models.Q(repeat_trial_allowed_at__isnull=False) & ~models.Q(repeat_trial_allowed_reason=""),
             ),
             models.CheckConstraint(
                 name="started_means_bound",
@@ -187,6 +195,13 @@ class Onboarding(models.Model):
             refusal = _("Nobody has agreed at Microsoft yet; the activation link is still the way.")
         return Action("try_again", refusal)
 
+    def repetition(self, at: datetime) -> Action:
+        """R13, for staff: a tenant that had a trial already may be connected here."""
+        refusal = self._open_refusal()
+        if not refusal and self.repeat_trial_allowed_at:
+            refusal = _("Another trial was allowed on {when}.").format(when=dates.moment(self.repeat_trial_allowed_at))
+        return Action("allow_another_trial", refusal)
+
     # The verbs of the owner ----------------------------------------------------------------------------------------
 
     def copy_link(self, *, by: Operator, at: datetime) -> "Onboarding":
@@ -196,17 +211,17 @@ class Onboarding(models.Model):
             row._renew_if_expired(at)
         return row
 
-    def resend(self, *, by: Operator, at: datetime) -> "Onboarding":
+    def resend(self, *, by: Operator, at: datetime, reason: str = "") -> "Onboarding":
         """R12: send the live link once more (its 30 days stay), or a renewed one. Raises Refused."""
-        with self._changing("link_resent", by=by, at=at, moves=False) as row:
+        with self._changing("link_resent", by=by, at=at, reason=reason, moves=False) as row:
             row.resending(at).require()
             row._renew_if_expired(at)
             row._send_link(at)
         return row
 
-    def change_email(self, email: str, *, by: Operator, at: datetime) -> "Onboarding":
+    def change_email(self, email: str, *, by: Operator, at: datetime, reason: str = "") -> "Onboarding":
         """R6, R12: until consent is proved the old link dies and a new one goes to the new address. Raises Refused."""
-        with self._changing("notification_email_changed", by=by, at=at) as row:
+        with self._changing("notification_email_changed", by=by, at=at, reason=reason) as row:
             row.email_change(at).require()
             if email.lower() == row.organization.notification_email.lower():
                 raise Refused(_("{email} is the notification email already.").format(email=email))
@@ -216,9 +231,9 @@ class Onboarding(models.Model):
                 row._new_link(at)
         return row
 
-    def reset(self, *, by: Operator, at: datetime) -> "Onboarding":
+    def reset(self, *, by: Operator, at: datetime, reason: str = "") -> "Onboarding":
         """R9: forget the tenant of whoever signed in, kill the link and send a new one. Raises Refused."""
-        with self._changing("link_reset", by=by, at=at) as row:
+        with self._changing("link_reset", by=by, at=at, reason=reason) as row:
             row.resetting(at).require()
             row.tid = row.started_at = row.started_oid = row.consenter_oid = row.next_try_at = None
             row.consenter_name = row.consenter_email = ""
@@ -237,12 +252,20 @@ class Onboarding(models.Model):
             row.organization.subscription = row.subscription.withdraw(at=at)
         return row
 
-    def try_again(self, *, by: Actor, at: datetime, wall: datetime) -> "Onboarding":
+    def try_again(self, *, by: Actor, at: datetime, wall: datetime, reason: str = "") -> "Onboarding":
         """R7: after a Pre-import error, go on where it stopped; the next pass takes it up. Raises Refused."""
-        with self._changing("tried_again", by=by, at=at) as row:
+        with self._changing("tried_again", by=by, at=at, reason=reason) as row:
             row.retrying(at).require()
             row._clear_error()
             row.attempts, row.next_try_at = 0, wall
+        return row
+
+    def allow_another_trial(self, *, by: Operator, at: datetime, reason: str) -> "Onboarding":
+        """R13, by staff: a tenant that had a trial may start another one here, if it is free. Raises Refused."""
+        with self._changing("repeat_trial_allowed", by=by, at=at, reason=said(reason), moves=False) as row:
+            row.repetition(at).require()
+            row.repeat_trial_allowed_at, row.repeat_trial_allowed_by = at, by
+            row.repeat_trial_allowed_reason = reason
         return row
 
     # What the tenant's people do -----------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from subscriptions import lifecycle
 from subscriptions.models import Product, Subscription, SubscriptionProduct
 from subscriptions.terms import TRIAL
 
+STELLA = ("stella", "not a secret in a demo")  # of the Vendor's staff, who sign in with a password
 KEPT = {"django_migrations", "django_content_type", "auth_permission", "product"}
 
 
@@ -59,6 +60,8 @@ def load(now: datetime) -> None:
     alice = join("Contoso Distribution", directory.ALICE, now - timedelta(days=90))
     join_as_viewer(alice, directory.VICTOR, now - timedelta(days=89))
     join("Litware", directory.MALLORY, now - timedelta(days=60))
+    username, password = STELLA
+    Operator.objects.create_superuser(username, "stella@vendor.example", password, name="Stella Stone")
     play(acts(alice, now), now)
     (settings.DEMO_DIR / "credentials.txt").write_text(sign_in_help() + "\n")
 
@@ -233,9 +236,12 @@ def who_is_who() -> dict:
     """People and organizations with their ids."""
     people = [{"name": p.name, "username": p.username, "may": may} for p, may in PEOPLE]
     names = Organization.objects.exclude(name__startswith="Partner ").values_list("name", "pk")
-    return {"url": settings.BASE_URL, "people": people, "organizations": dict(names)}
+    staff = dict(zip(("username", "password"), STELLA, strict=True))
+    return {"url": settings.BASE_URL, "people": people, "staff": staff, "organizations": dict(names)}
 
 
 def sign_in_help() -> str:
     lines = [f"  {person.name:14} {may}" for person, may in PEOPLE]
-    return "\n".join([f"Open {settings.BASE_URL} and sign in as:", *lines])
+    vendor = "Vendor staff: {url}/admin/, username {name}, password: {password}"
+    staff = vendor.format(url=settings.BASE_URL, name=STELLA[0], password=STELLA[1])
+    return "\n".join([f"Open {settings.BASE_URL} and sign in as:", *lines, staff])

@@ -12,6 +12,7 @@ from partnerapp.models.operator import Operator
 from partnerapp.models.organization import Organization
 
 Actor = Operator | str | None
+VENDORS_OWN = None  # in the place of an organization: the catalogue, the staff's accounts
 WORDS = {  # what people read in a list; `kind` is for code
     "distributor_added": _("Distributor added"),
     "operator_joined": _("Operator joined"),
@@ -44,12 +45,19 @@ WORDS = {  # what people read in a list; `kind` is for code
     "suspended": _("Suspended"),
     "reinstated": _("Reinstated"),
     "ended": _("Production account ended"),
+    "products_changed": _("Products to resell changed"),
+    "tenant_released": _("Microsoft 365 tenant released"),
+    "repeat_trial_allowed": _("Another trial allowed"),
+    "product_added": _("Product added"),
+    "product_changed": _("Product changed"),
+    "staff_added": _("Staff account added"),
+    "staff_changed": _("Staff account changed"),
 }
 
 
 class Event(models.Model):
     """One change: who, what, before, after, when (UTC), why. A trigger and the app role's grants refuse UPDATE and
-    DELETE.
+    DELETE. Without an organization it is about what is the Vendor's own: the catalogue, the staff's accounts.
     """
 
     class ActorKind(models.TextChoices):
@@ -59,8 +67,8 @@ class Event(models.Model):
         VISITOR = "visitor", _("Visitor")
 
     id = models.BigAutoField(primary_key=True)
-    organization = models.ForeignKey(Organization, models.DO_NOTHING, related_name="events")
-    distributor_id = models.BigIntegerField()
+    organization = models.ForeignKey(Organization, models.DO_NOTHING, null=True, related_name="events")
+    distributor_id = models.BigIntegerField(null=True)
     partner_id = models.BigIntegerField(null=True)
     at = models.DateTimeField()
     actor = models.CharField(max_length=200)
@@ -76,6 +84,14 @@ class Event(models.Model):
             models.Index(fields=["organization", "id"], name="event_of_organization"),
             models.Index(fields=["distributor_id", "id"], name="event_of_distributor"),
             models.Index(fields=["partner_id", "id"], name="event_of_partner"),
+            models.Index(fields=["kind", "id"], name="event_of_kind"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                name="event_stands_in_a_tree_or_is_the_vendors",
+                condition=models.Q(organization__isnull=False, distributor_id__isnull=False)
+                | models.Q(organization=None, distributor_id=None, partner_id=None, actor_kind="staff"),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -84,7 +100,7 @@ class Event(models.Model):
     @classmethod
     def record(
         cls,
-        organization: Organization,
+        organization: Organization | None,
         kind: str,
         *,
         at: datetime,
@@ -93,11 +109,14 @@ class Event(models.Model):
         after: Mapping[str, Any] | None = None,
         reason: str = "",
     ) -> "Event":
-        """Write one event. `by`: an operator, a visitor's name (onboarding), or None for the System."""
+        """Write one event. `by`: an operator, a visitor's name (onboarding), or None for the System.
+
+        `organization` None: a change that staff made to what is the Vendor's own.
+        """
         name, actor_kind = who(by)
         return cls.objects.create(
             organization=organization,
-            **organization.branch,
+            **(organization.branch if organization else {}),
             at=at,
             actor=name,
             actor_kind=actor_kind,

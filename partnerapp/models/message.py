@@ -58,6 +58,11 @@ class Message(models.Model):
         indexes = [
             models.Index(fields=["ready_at"], name="message_to_send", condition=models.Q(state="queued")),
             models.Index(fields=["organization", "-about_at"], name="message_of_organization"),
+            models.Index(
+                fields=["-ready_at"],
+                name="message_undelivered",
+                condition=models.Q(state__in=["refused", "ambiguous"]),
+            ),
         ]
 
     def __str__(self) -> str:

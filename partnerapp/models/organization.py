@@ -137,6 +137,10 @@ class Organization(models.Model):
             models.Index(fields=["parent", "name_key", "id"], name="organization_below_by_name"),
             models.Index(fields=["distributor", "kind", "-created_at", "-id"], name="organization_newest"),
             models.Index(Lower("notification_email"), name="organization_email"),
+            # What staff search by, over all trees: the beginning of the name, and the tenant, released or not.
+            models.Index(fields=["name_key", "id"], name="organization_all_by_name"),
+            models.Index(fields=["kind", "name_key", "id"], name="organization_kind_by_name"),
+            models.Index(fields=["tid"], name="organization_tenant", condition=models.Q(tid__isnull=False)),
             GinIndex(fields=["search"], name="organization_search", fastupdate=False),
         ]
 

@@ -1,4 +1,6 @@
-"""Production accounts: what a customer holds and until when (R26), and how staff suspend, reinstate and end a Partner (R27)."""
+"""Production accounts: what a customer holds and until when (R26), and how staff suspend, reinstate and end a Partner (R27),
+release a Microsoft 365 tenant (R13) and say what a Partner may resell (R2).
+"""
 
 from collections.abc import Collection
 from datetime import date, datetime
@@ -87,6 +89,48 @@ class Production(Facts):
         fine = self.kind == Organization.Kind.PARTNER and self.state(at) in {State.PRODUCTION, State.SUSPENDED}
         return Action("end", "" if fine else _("Only a Partner in production or a suspended one can be ended."))
 
+    def tenant_release(self, at: datetime) -> Action:
+        """R13, for staff: the tenant of an account that has no access to lose. What has some is ended first."""
+        return Action("release_tenant", self._release_refusal(at))
+
+    def _release_refusal(self, at: datetime) -> str:
+        organization, state = self.organization, self.state(at)
+        if not organization.connected:
+            return _("It has no Microsoft 365 tenant that could be released.")
+        if organization.tid_released_at:
+            return _("Its Microsoft 365 tenant was released on {when}.").format(
+                when=dates.moment(organization.tid_released_at)
+            )
+        if state == State.SUSPENDED and self.kind == Organization.Kind.CUSTOMER and not self.suspended_at:
+            return _("It was suspended a moment ago. Please try again in some minutes.")
+        if state == State.SUSPENDED and self.kind == Organization.Kind.CUSTOMER:
+            return ""
+        return {
+            State.PENDING: _("Its onboarding goes on. Withdraw the invitation: that releases the tenant."),
+            State.TRIAL: _("It uses its tenant. Cancel the trial: that releases the tenant."),
+            State.HELD: _("It uses its tenant. Cancel the trial: that releases the tenant."),
+            State.PRODUCTION: self._end_first(),
+            State.SUSPENDED: self._end_first(),
+        }.get(state, "")
+
+    def _end_first(self) -> str:
+        if self.kind == Organization.Kind.CUSTOMER:
+            return _("It uses its tenant. Set an expiration date: the tenant can be released from then on.")
+        return _("Its customers go on with it. End the production account: that releases the tenant.")
+
+    def resale(self, at: datetime) -> Action:
+        """R2, for staff: what a Partner holds and may resell."""
+        return Action("change_products", self._resale_refusal(at))
+
+    def _resale_refusal(self, at: datetime) -> str:
+        if self.kind != Organization.Kind.PARTNER:
+            return _("A customer's products are changed with its SKUs and expiration date.")
+        if self.withdrawn_at:
+            return _("The invitation was withdrawn on {when}.").format(when=dates.moment(self.withdrawn_at))
+        if self.cancelled_at and self.converted_at:
+            return _("Its production account was ended on {when}, for good.").format(when=dates.moment(self.cancelled_at))
+        return ""
+
     # The verbs -----------------------------------------------------------------------------------------------------
 
     def edit(
@@ -134,12 +178,31 @@ class Production(Facts):
             row._claim_tenant(released_at=at)
         return row
 
+    def release_tenant(self, *, by: Operator, at: datetime, reason: str) -> Self:
+        """R13: another organization may connect the tenant. To become active again, this one must claim it. Raises Refused."""
+        with self._changing("tenant_released", by=by, at=at, reason=said(reason)) as row:
+            row.tenant_release(at).require()
+            row._claim_tenant(released_at=at)
+        return row
+
+    def resell(self, *, by: Operator, at: datetime, products: Collection[str], reason: str) -> Self:
+        """R2: the products (codes) that a Partner holds from now on. What its customers hold stays. Raises Refused."""
+        with self._changing("products_changed", by=by, at=at, reason=said(reason)) as row:
+            row.resale(at).require()
+            if set(products) == row.held():
+                raise AlreadySo(_("Nothing would change: these are its products."))
+            if not Product.objects.filter(code__in=products, kind=Product.Kind.SKU).exists():
+                raise Refused(_("Choose at least one SKU."))
+            row._assign(products, at)
+        return row
+
     def _wake(self, at: datetime) -> None:
         """Suspended no more: a new production period starts; the old one ended when it was suspended."""
         if self.suspended_at is None:  # by its date, and no sweep has been here yet
             assert self.expiry is not None
             Period.close(self.organization, self.expiry)
         self.suspended_at, self.suspended_by, self.suspended_reason = None, None, ""
+        self._claim_tenant(released_at=None)
         Period.objects.create(organization=self.organization, starts_at=at, cause=Period.Cause.REINSTATED)
 
     def _assign(self, products: Collection[str], at: datetime) -> None:

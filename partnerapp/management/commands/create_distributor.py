@@ -2,14 +2,14 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
-from django.db import transaction
 from django.urls import reverse
 
 from partnerapp import clock
 from partnerapp.forms import Email, VisibleText
 from partnerapp.mail import absolute
 from partnerapp.management.json_command import JsonCommand
-from partnerapp.models import Event, Message, Operator, Organization
+from partnerapp.models import Operator, Organization
+from partnerapp.models.distributor import add_distributor
 
 
 class Command(JsonCommand):
@@ -26,7 +26,9 @@ class Command(JsonCommand):
             email = Email().clean(options["admin_email"])
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        operator = earlier(name, email) or invite(name, email)
+        operator = earlier(name, email) or add_distributor(
+            name=name, email=email, admin_email=email, by=None, at=clock.now()
+        )
         if operator.accepted_at:
             raise CommandError(f"{email} is an operator of {name} already.")
         link = absolute(reverse("invitation", args=[operator.invitation_token()]))
@@ -36,19 +38,3 @@ class Command(JsonCommand):
 def earlier(name: str, email: str) -> Operator | None:
     rows = Operator.objects.filter(organization__kind=Organization.Kind.DISTRIBUTOR, organization__name=name)
     return rows.filter(email__iexact=email).first()
-
-
-@transaction.atomic
-def invite(name: str, email: str) -> Operator:
-    if Organization.objects.like(name).filter(kind=Organization.Kind.DISTRIBUTOR).exists():
-        raise CommandError(f"There is a distributor {name} already, with another first Admin. Nothing was changed.")
-    at = clock.now()
-    distributor = Organization.objects.create(
-        kind=Organization.Kind.DISTRIBUTOR, name=name, notification_email=email, created_at=at
-    )
-    operator = Operator(organization=distributor, name=email, email=email, invited_at=at)
-    operator.set_unusable_password()
-    operator.save()
-    Event.record(distributor, "distributor_added", at=at, by=None, after={"name": name, "admin": email})
-    Message.queue("partnerapp.operator_invitation", distributor, about_at=at, to=[operator])
-    return operator
