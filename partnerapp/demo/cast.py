@@ -22,7 +22,7 @@ from subscriptions import lifecycle
 from subscriptions.models import Product, Subscription, SubscriptionProduct
 from subscriptions.terms import TRIAL
 
-STELLA = ("stella", "not a secret in a demo")  # of the Vendor's staff, who sign in with a password
+STELLA = ("stella", "not-a-secret-here")  # of the Vendor's staff, who sign in with a password
 KEPT = {"django_migrations", "django_content_type", "auth_permission", "product"}
 
 

@@ -41,6 +41,7 @@ class StaffSite(AdminSite):
     site_title = site_header = _("Partner App for Vendor staff")
     index_title = _("Accounts, catalogue, records")
     site_url = ""  # staff have no place in the portal
+    enable_nav_sidebar = False
     login_form = SignIn
     password_change_form = OwnPassword
     password_change_template = "admin/password_change.html"
