@@ -1,6 +1,7 @@
 """Form fields for words that people type: nothing invisible gets through."""
 
 import unicodedata
+import uuid
 import zoneinfo
 from typing import Any
 
@@ -79,3 +80,27 @@ class Reason(forms.CharField):
     def validate(self, value: str) -> None:
         super().validate(value)
         no_hidden_characters(value.replace("\r", "").replace("\n", "").replace("\t", ""))
+
+
+class Role(forms.ChoiceField):
+    """What an operator may do."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        choices = [
+            ("admin", _("Admin: does everything that the organization may do, operators included")),
+            ("viewer", _("Viewer: sees and exports everything, changes nothing")),
+        ]
+        super().__init__(label=_("Role"), choices=choices, widget=forms.RadioSelect, **kwargs)
+
+
+class OperatorRole(forms.Form):
+    role = Role()
+
+
+class InviteOperator(forms.Form):
+    """`request_key` makes the same form sent twice one invitation."""
+
+    email = Email(label=_("Email"), help_text=_("The invitation is sent here."))
+    name = VisibleText(label=_("Name"), required=False, max_length=150)
+    role = Role(initial="viewer")
+    request_key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)

@@ -16,7 +16,7 @@ from onboarding.models import Onboarding
 from partnerapp import clock, mail
 from partnerapp.demo import mailbox
 from partnerapp.demo.directory import free_port
-from partnerapp.models import Job, Message
+from partnerapp.models import Job, Message, Operator
 from subscriptions.terms import EXPIRY_NOTICES, UPGRADE_NOTICES
 from tests.factories import DAY, NOW, OperatorFactory, fresh, notice, partner
 
@@ -114,8 +114,9 @@ def fresh_distributor(contoso):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("by_hand", [{}, {"by": "Zoë O'Neil", "reason": "Costs < 5 & more"}], ids=["System", "Zoë"])
-def test_every_kind_composes_with_names_as_they_are_written(awkward, alice, kind, by_hand):
-    Message.queue(kind, awkward, about_at=NOW + 2 * DAY, to=[alice], context={"link_version": 1} | by_hand)
+def test_every_kind_composes_with_names_as_they_are_written(awkward, alice, nina, kind, by_hand):
+    at, person = (nina.invited_at, nina) if kind.startswith("partnerapp.") else (NOW + 2 * DAY, alice)
+    Message.queue(kind, awkward, about_at=at, to=[person], context={"link_version": 1} | by_hand)
     composed = mail.compose(Message.objects.get(kind=kind))
     text = composed.get_body(("plain",)).get_content()
     html = composed.get_body(("html",)).get_content()
@@ -396,7 +397,9 @@ def test_the_heartbeat_tells_counts_and_the_oldest_that_waits(inbox, fabrikam):
 
 
 def test_an_invitation_goes_to_the_invited(inbox, contoso):
-    invited = OperatorFactory(organization=contoso, name="Nina New", accepted_at=None, tid=None, oid=None)
+    invited = OperatorFactory(
+        organization=contoso, name="Nina New", invited_at=NOW, accepted_at=None, tid=None, oid=None
+    )
     Message.queue("partnerapp.operator_invitation", contoso, about_at=NOW, to=[invited])
     assert deliver() == {"sent": 1}
     [sent] = inbox.mails()

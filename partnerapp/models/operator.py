@@ -1,4 +1,7 @@
-"""People who sign in: operators of an organization (with Microsoft), and Vendor staff (Django's admin)."""
+"""People who sign in: operators of an organization (with Microsoft), and Vendor staff (Django's admin).
+
+The verbs that change operators stand in team.py, as they write events and mails, which know operators.
+"""
 
 import uuid
 import zoneinfo
@@ -8,8 +11,10 @@ from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin, UserM
 from django.core import signing
 from django.db import models
 from django.db.models.functions import Lower
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from partnerapp.actions import Action
 from partnerapp.models.organization import Organization
 
 INVITATIONS = signing.Signer(salt="partnerapp.operator.invitation", sep="~")
@@ -20,9 +25,21 @@ class OperatorQuerySet(models.QuerySet):
         """Signed in at least once and not disabled."""
         return self.filter(accepted_at__isnull=False, disabled_at=None)
 
-    def admins_of(self, organization_id: int) -> "OperatorQuerySet":
+    def admins_of(self, organization_id: int | None) -> "OperatorQuerySet":
         """The active Admins of an organization: those who get its mails."""
         return self.active().filter(organization_id=organization_id, role=Operator.Role.ADMIN)
+
+    def joined(self) -> "OperatorQuerySet":
+        """Signed in at least once, disabled or not."""
+        return self.filter(accepted_at__isnull=False)
+
+    def pending(self) -> "OperatorQuerySet":
+        """Invited, not yet signed in; one whose invitation was withdrawn is not waited for any more."""
+        return self.filter(accepted_at=None, disabled_at=None)
+
+    def with_email(self, email: str) -> "OperatorQuerySet":
+        """Those with this address, in whatever case it is written."""
+        return self.alias(address=Lower("email")).filter(address=email.lower())
 
 
 class OperatorManager(UserManager.from_queryset(OperatorQuerySet)):  # type: ignore[misc]
@@ -35,10 +52,11 @@ class Operator(AbstractBaseUser, PermissionsMixin):
     """
 
     class Role(models.TextChoices):
-        ADMIN = "admin", _("Admin")
-        VIEWER = "viewer", _("Viewer")
+        ADMIN = "admin", gettext_lazy("Admin")
+        VIEWER = "viewer", gettext_lazy("Viewer")
 
     id = models.BigAutoField(primary_key=True)
+    # Staff type it; an operator's is the key of the form that invited, so that the same form sent twice invites once.
     username = models.CharField(max_length=150, unique=True, default=uuid.uuid4)
     organization = models.ForeignKey(Organization, models.PROTECT, null=True, blank=True, related_name="operators")
     role = models.CharField(max_length=6, choices=Role, default=Role.ADMIN)
@@ -54,6 +72,10 @@ class Operator(AbstractBaseUser, PermissionsMixin):
     theme = models.CharField(max_length=6, default="system")
     shortcuts = models.BooleanField(default=True)  # single keys, which speech input can press by mistake
     is_staff = models.BooleanField(default=False)
+    last_event = models.ForeignKey("partnerapp.Event", models.PROTECT, null=True, blank=True, related_name="+")
+
+    two_admins: list[int] | None = None  # a page asks once for all of its operators
+    is_me: bool  # set where an operator is shown to a colleague
 
     objects = OperatorManager()
     USERNAME_FIELD = "username"
@@ -80,6 +102,7 @@ class Operator(AbstractBaseUser, PermissionsMixin):
             ),
             models.CheckConstraint(name="operator_role_known", condition=models.Q(role__in=["admin", "viewer"])),
         ]
+        indexes = [models.Index("organization", Lower("name"), "id", name="operator_by_name")]
 
     def __str__(self) -> str:
         return self.name
@@ -98,6 +121,54 @@ class Operator(AbstractBaseUser, PermissionsMixin):
     def zone(self) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(self.time_zone)
 
+    # Rules: what may be done with an operator, whoever wants to (R14) ----------------------------------------------
+
+    @property
+    def standing(self) -> str:
+        """ "active", "disabled", or before the first sign-in "pending", "withdrawn"."""
+        if self.accepted_at is None:
+            return "pending" if self.is_active else "withdrawn"
+        return "active" if self.is_active else "disabled"
+
+    def is_last_admin(self) -> bool:
+        """The only active Admin of its organization, whom it never loses."""
+        known = self.two_admins
+        return (two_admins(self.acts_for.pk) if known is None else known) == [self.pk]
+
+    def role_change(self) -> Action:
+        disabled = _("{name} is disabled. Enable {name} first.")
+        return self._action("change_role", disabled=disabled, active=self._needed())
+
+    def disabling(self) -> Action:
+        pending = _("{name} has not signed in yet. Withdraw the invitation instead.")
+        disabled = _("{name} is disabled already.")
+        return self._action("disable_operator", pending=pending, disabled=disabled, active=self._needed())
+
+    def enabling(self) -> Action:
+        not_disabled = _("{name} is not disabled.")
+        return self._action("enable_operator", pending=not_disabled, active=not_disabled)
+
+    def resending(self) -> Action:
+        signed_in = _("{name} has signed in already.")
+        return self._action("resend_invitation", active=signed_in, disabled=signed_in)
+
+    def withdrawal(self) -> Action:
+        active, disabled = (
+            _("{name} has signed in already. Disable {name} instead."),
+            _("{name} has signed in already."),
+        )
+        return self._action("withdraw_invitation", active=active, disabled=disabled)
+
+    def _needed(self) -> str:
+        alone = self.role == self.Role.ADMIN and self.standing == "active" and self.is_last_admin()
+        return _("{name} is the last Admin of {organization}. Make somebody else an Admin first.") if alone else ""
+
+    def _action(self, action: str, **refusals: str) -> Action:
+        """An action that is refused with these sentences in these standings, and with its own after a withdrawal."""
+        withdrawn = _("The invitation of {name} was withdrawn. Invite {name} again.")
+        words = ({"withdrawn": withdrawn} | refusals).get(self.standing, "")
+        return Action(action, words.format(name=self.name, organization=self.acts_for.name) if words else "")
+
     def invitation_token(self) -> str:
         """The invitation link's token: a signature over id and `invited_at`; a newer invitation kills it."""
         return INVITATIONS.sign(f"{self.pk}.{int((self.invited_at or datetime.min).timestamp())}")
@@ -112,3 +183,8 @@ class Operator(AbstractBaseUser, PermissionsMixin):
         operator = cls.objects.select_related("organization").filter(pk=pk, accepted_at=None).first()
         live = operator and operator.disabled_at is None and operator.invited_at
         return operator if live and int(operator.invited_at.timestamp()) == int(instant) else None
+
+
+def two_admins(organization_id: int | None) -> list[int]:
+    """The ids of an organization's active Admins, as many as it takes to know whether there is another one."""
+    return list(Operator.objects.admins_of(organization_id).order_by("pk").values_list("pk", flat=True)[:2])
