@@ -239,19 +239,18 @@ CAST = {
 }  # fmt: skip
 
 
+NAMED = ["Alice", "Victor", "Beate", "Nina", "Mallory", "Bob", "Charlie"]
+
+
 def test_the_cast_is_in_every_state_and_in_order(db, settings, tmp_path):
     settings.DEMO_DIR = tmp_path
     answer = run("seed_demo")
     states = {row.organization.name: str(row.state(NOW)) for row in Subscription.objects.select_related("organization")}
     assert states == CAST
     assert set(answer["organizations"]) == {"Contoso Distribution", "Litware", *CAST}
-    assert [person["name"].split()[0] for person in answer["people"]] == [
-        "Alice",
-        "Victor",
-        "Mallory",
-        "Bob",
-        "Charlie",
-    ]
+    assert [person["name"].split()[0] for person in answer["people"]] == NAMED
+    waiting = Operator.objects.pending().order_by("name").values_list("name", flat=True)
+    assert list(waiting) == ["Nina Novak", "Oskar Ohm"]
     assert run("check_invariants") == {"broken": []}
 
 

@@ -119,11 +119,16 @@ def of_inviting(organization: Organization) -> list[Consequence]:
 # The actions --------------------------------------------------------------------------------------------------------
 
 
+def seen(row: Operator, at: datetime) -> str:
+    """What a drawer shows of an operator: somebody else may be faster, and an invitation is sent again once a press."""
+    return f"{row.role} {row.standing} {int(row.invited_at.timestamp()) if row.invited_at else ''}"
+
+
 def drawer(
     name: str, label: str | Promise, rule: Callable[[Operator, datetime], Action], **more: object
 ) -> drawers.Drawer:
     right = lambda by, action, row: access.refusal(by, action)  # noqa: E731 - colleagues are all that it finds
-    facts = {"folder": "operators", "one_by_one": True, "find": find, "right": right, **more}
+    facts = {"folder": "operators", "one_by_one": True, "seen": seen, "find": find, "right": right, **more}
     return drawers.Drawer(name=name, label=label, rule=rule, **facts)  # type: ignore[arg-type]
 
 

@@ -17,7 +17,6 @@ from django.views.decorators.http import require_safe
 from partnerapp import access, clock, tables
 from partnerapp.access import OperatorRequest, page
 from partnerapp.models import Message, Operator
-from partnerapp.models.event import WORDS
 from partnerapp.models.team import INVITATION
 from partnerapp.pages import lists, rows
 from partnerapp.pages.operator_actions import DRAWERS, inactivity, known_to
@@ -25,6 +24,14 @@ from partnerapp.tables import Asked, Chip, Matches, Order, Table
 
 SIZE = 100  # rows of a page
 ROLES = {Operator.Role.ADMIN: "shield-check", Operator.Role.VIEWER: "eye"}
+CHANGES = {  # what the event log says of an operator, in short
+    "operator_invited": gettext_lazy("Invited"),
+    "operator_invitation_resent": gettext_lazy("Invited again"),
+    "operator_joined": gettext_lazy("Signed in for the first time"),
+    "operator_role_changed": gettext_lazy("Role changed"),
+    "operator_disabled": gettext_lazy("Disabled"),
+    "operator_enabled": gettext_lazy("Enabled"),
+}
 HEADINGS = {
     "role": gettext_lazy("Role"),
     "status": gettext_lazy("Status"),
@@ -66,9 +73,9 @@ def last_change(operator: Operator) -> dict[str, Any] | None:
     event = operator.last_event
     if event is None:
         joined = operator.accepted_at or operator.invited_at
-        return {"words": WORDS["operator_joined"], "by": "", "at": joined} if joined else None
+        return {"words": CHANGES["operator_joined"], "by": "", "at": joined} if joined else None
     by = "" if event.actor == operator.name else event.actor
-    return {"words": WORDS.get(event.kind, event.kind), "by": by, "at": event.at}
+    return {"words": CHANGES[event.kind], "by": by, "at": event.at}
 
 
 def item(drawer: Any, operator: Operator, me: Operator, at: datetime) -> dict[str, Any]:
@@ -127,13 +134,7 @@ def show(request: OperatorRequest, asked: Asked) -> HttpResponse:
     if asked.table is PENDING:
         add_mails(shown, found.rows)
     context = {
-        "listing": {
-            "title": OPERATORS.title,
-            "name": asked.table.name,
-            "url": here,
-            "path": asked.table.url,
-            "add": add(me, at),
-        },
+        "listing": {"title": asked.table.title, "url": here, "path": asked.table.url, "add": add(me, at)},
         "rows": shown,
         "column": lists.headings(asked.table),
         "sending": [row["id"] for row in shown if (row.get("mail") or {}).get("state") == "sending"],
