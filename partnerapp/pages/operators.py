@@ -64,8 +64,7 @@ def invited(operator: Operator) -> dict[str, Any] | None:
     """Who invited a pending one, when."""
     if operator.accepted_at or operator.invited_at is None:
         return None
-    by = operator.invited_by
-    return {"words": _("{when} by {name}").format(when="{}", name=by.name) if by else "{}", "at": operator.invited_at}
+    return {"by": operator.invited_by.name if operator.invited_by else "", "at": operator.invited_at}
 
 
 def last_change(operator: Operator) -> dict[str, Any] | None:
