@@ -68,14 +68,13 @@ def colleagues(alice: Operator, now: datetime) -> list[Act]:
     """
     ago = lambda **length: now - timedelta(**length)  # noqa: E731
     admin, viewer = Operator.Role.ADMIN, Operator.Role.VIEWER
-    typo = {"name": "Oskar Ohm", "email": "oskar@contosso.example"}
     return [
         Act(ago(days=89), lambda at: join_as(alice, directory.VICTOR, viewer, at)),
         Act(ago(days=70), lambda at: join_as(alice, directory.DIRK, viewer, at)),
         Act(ago(days=61), lambda at: join_as(alice, directory.BEATE, viewer, at)),
         Act(ago(days=40), lambda at: team.change_role(known(directory.BEATE), admin, by=alice, at=at)),
         Act(ago(days=11), lambda at: team.disable(known(directory.DIRK), by=known(directory.BEATE), at=at)),
-        Act(ago(days=2), lambda at: team.invite(alice.acts_for, **typo, role=viewer, by=alice, at=at)),
+        Act(ago(days=2), lambda at: invite(alice, directory.OSKAR, viewer, at)),
         Act(ago(hours=3), lambda at: invite(alice, directory.NINA, viewer, at)),
     ]
 

@@ -40,7 +40,7 @@ def known_to(me: Operator, found: Collection[Operator]) -> list[Operator]:
 
 def inactivity(organization: Organization, at: datetime) -> str:
     """R27: why nothing is changed here while the own organization is an inactive Partner, or ""."""
-    return ""
+    return organization.subscription.inactivity(at) if organization.kind == Organization.Kind.PARTNER else ""
 
 
 def while_active(rule: Callable[[Operator], Action]) -> Callable[[Operator, datetime], Action]:

@@ -96,6 +96,7 @@ VICTOR = Person("Victor Vance", CONTOSO, admin=False)
 BEATE = Person("Beate Brandt", CONTOSO, admin=False)
 DIRK = Person("Dirk Dorn", CONTOSO, admin=False)
 NINA = Person("Nina Novak", CONTOSO, admin=False)
+OSKAR = Person("Oskar Ohm", CONTOSO, admin=False, address="oskar@contosso.example")  # mistyped, so there is nobody
 MALLORY = Person("Mallory Moss", LITWARE)
 BOB = Person("Bob Berg", NORTHWIND)
 CHARLIE = Person("Charlie Cole", FABRIKAM)
