@@ -11,13 +11,33 @@ from django.contrib.auth.models import AbstractBaseUser, PermissionsMixin, UserM
 from django.core import signing
 from django.db import models
 from django.db.models.functions import Lower
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from partnerapp.actions import Action
 from partnerapp.models.organization import Organization
 
 INVITATIONS = signing.Signer(salt="partnerapp.operator.invitation", sep="~")
+
+
+NOT_DISABLED, SIGNED_IN = _("{name} is not disabled."), _("{name} has signed in already.")
+WITHDRAWN = {"withdrawn": _("The invitation of {name} was withdrawn. Invite {name} again.")}
+REFUSALS = {  # why an action is refused, by the operator's standing; what is not named is allowed
+    "change_role": WITHDRAWN | {"disabled": _("{name} is disabled. Enable {name} first.")},
+    "disable_operator": WITHDRAWN
+    | {
+        "pending": _("{name} has not signed in yet. Withdraw the invitation instead."),
+        "disabled": _("{name} is disabled already."),
+    },
+    "enable_operator": WITHDRAWN | {"pending": NOT_DISABLED, "active": NOT_DISABLED},
+    "resend_invitation": WITHDRAWN | {"active": SIGNED_IN, "disabled": SIGNED_IN},
+    "withdraw_invitation": WITHDRAWN
+    | {"active": _("{name} has signed in already. Disable {name} instead."), "disabled": SIGNED_IN},
+}
+ENDING = {
+    "change_role",
+    "disable_operator",
+}  # after which an Admin is none any more, which the last one must not be (R14)
+LAST_ADMIN = _("{name} is the last Admin of {organization}. Make somebody else an Admin first.")
 
 
 class OperatorQuerySet(models.QuerySet):
@@ -52,8 +72,8 @@ class Operator(AbstractBaseUser, PermissionsMixin):
     """
 
     class Role(models.TextChoices):
-        ADMIN = "admin", gettext_lazy("Admin")
-        VIEWER = "viewer", gettext_lazy("Viewer")
+        ADMIN = "admin", _("Admin")
+        VIEWER = "viewer", _("Viewer")
 
     id = models.BigAutoField(primary_key=True)
     # Staff type it; an operator's is the key of the form that invited, so that the same form sent twice invites once.
@@ -121,8 +141,6 @@ class Operator(AbstractBaseUser, PermissionsMixin):
     def zone(self) -> zoneinfo.ZoneInfo:
         return zoneinfo.ZoneInfo(self.time_zone)
 
-    # Rules: what may be done with an operator, whoever wants to (R14) ----------------------------------------------
-
     @property
     def standing(self) -> str:
         """ "active", "disabled", or before the first sign-in "pending", "withdrawn"."""
@@ -135,39 +153,12 @@ class Operator(AbstractBaseUser, PermissionsMixin):
         known = self.two_admins
         return (two_admins(self.acts_for.pk) if known is None else known) == [self.pk]
 
-    def role_change(self) -> Action:
-        disabled = _("{name} is disabled. Enable {name} first.")
-        return self._action("change_role", disabled=disabled, active=self._needed())
-
-    def disabling(self) -> Action:
-        pending = _("{name} has not signed in yet. Withdraw the invitation instead.")
-        disabled = _("{name} is disabled already.")
-        return self._action("disable_operator", pending=pending, disabled=disabled, active=self._needed())
-
-    def enabling(self) -> Action:
-        not_disabled = _("{name} is not disabled.")
-        return self._action("enable_operator", pending=not_disabled, active=not_disabled)
-
-    def resending(self) -> Action:
-        signed_in = _("{name} has signed in already.")
-        return self._action("resend_invitation", active=signed_in, disabled=signed_in)
-
-    def withdrawal(self) -> Action:
-        active, disabled = (
-            _("{name} has signed in already. Disable {name} instead."),
-            _("{name} has signed in already."),
-        )
-        return self._action("withdraw_invitation", active=active, disabled=disabled)
-
-    def _needed(self) -> str:
-        alone = self.role == self.Role.ADMIN and self.standing == "active" and self.is_last_admin()
-        return _("{name} is the last Admin of {organization}. Make somebody else an Admin first.") if alone else ""
-
-    def _action(self, action: str, **refusals: str) -> Action:
-        """An action that is refused with these sentences in these standings, and with its own after a withdrawal."""
-        withdrawn = _("The invitation of {name} was withdrawn. Invite {name} again.")
-        words = ({"withdrawn": withdrawn} | refusals).get(self.standing, "")
-        return Action(action, words.format(name=self.name, organization=self.acts_for.name) if words else "")
+    def action(self, name: str) -> Action:
+        """One of the actions of REFUSALS on this operator, whoever wants to do it."""
+        words = REFUSALS[name].get(self.standing, "")
+        if not words and name in ENDING and self.standing == "active" and self.role == self.Role.ADMIN:
+            words = LAST_ADMIN if self.is_last_admin() else ""
+        return Action(name, str(words).format(name=self.name, organization=self.acts_for.name) if words else "")
 
     def invitation_token(self) -> str:
         """The invitation link's token: a signature over id and `invited_at`; a newer invitation kills it."""

@@ -107,7 +107,7 @@ def claim(organization: Organization, invited: Operator, person: Identity, at: d
 def change_role(operator: Operator, role: str, *, by: Operator, at: datetime) -> Operator:
     """From the next request on. Raises Refused."""
     with changing(operator, "operator_role_changed", by=by, at=at) as row:
-        row.role_change().require()
+        row.action("change_role").require()
         if row.role == role:
             words = _("{name} is {role} already.")
             raise AlreadySo(words.format(name=row.name, role=row.get_role_display()))
@@ -118,7 +118,7 @@ def change_role(operator: Operator, role: str, *, by: Operator, at: datetime) ->
 def disable(operator: Operator, *, by: Operator, at: datetime) -> Operator:
     """No access from the next request on. Raises Refused."""
     with changing(operator, "operator_disabled", by=by, at=at) as row:
-        row.disabling().require()
+        row.action("disable_operator").require()
         row.disabled_at = at
     return row
 
@@ -126,7 +126,7 @@ def disable(operator: Operator, *, by: Operator, at: datetime) -> Operator:
 def enable(operator: Operator, *, by: Operator, at: datetime) -> Operator:
     """As before it was disabled. Raises Refused."""
     with changing(operator, "operator_enabled", by=by, at=at) as row:
-        row.enabling().require()
+        row.action("enable_operator").require()
         row.disabled_at = None
     return row
 
@@ -134,7 +134,7 @@ def enable(operator: Operator, *, by: Operator, at: datetime) -> Operator:
 def resend(operator: Operator, *, by: Operator, at: datetime) -> Operator:
     """A new invitation, whose link replaces the earlier one. Raises Refused."""
     with changing(operator, "operator_invitation_resent", by=by, at=at) as row:
-        row.resending().require()
+        row.action("resend_invitation").require()
         send(row, by, at)
     return row
 
@@ -142,7 +142,7 @@ def resend(operator: Operator, *, by: Operator, at: datetime) -> Operator:
 def withdraw(operator: Operator, *, by: Operator, at: datetime) -> Operator:
     """The link is dead; the row stays, for the mails that were sent to it. Raises Refused."""
     with changing(operator, "operator_invitation_withdrawn", by=by, at=at) as row:
-        row.withdrawal().require()
+        row.action("withdraw_invitation").require()
         row.disabled_at = at
         Message.retire(row.acts_for, [INVITATION], to=row)
     return row

@@ -43,12 +43,12 @@ def inactivity(organization: Organization, at: datetime) -> str:
     return organization.subscription.inactivity(at) if organization.kind == Organization.Kind.PARTNER else ""
 
 
-def while_active(rule: Callable[[Operator], Action]) -> Callable[[Operator, datetime], Action]:
-    """The rule, and before it R27, which leaves an inactive Partner nothing but withdrawing."""
+def rule(name: str) -> Callable[[Operator, datetime], Action]:
+    """The rule of an action, and before it R27, which leaves an inactive Partner nothing but withdrawing."""
 
     def asked(row: Operator, at: datetime) -> Action:
-        action = rule(row)
-        return Action(action.name, inactivity(row.acts_for, at) or action.refusal)
+        inactive = "" if name == "withdraw_invitation" else inactivity(row.acts_for, at)
+        return Action(name, inactive) if inactive else row.action(name)
 
     return asked
 
@@ -124,18 +124,15 @@ def seen(row: Operator, at: datetime) -> str:
     return f"{row.role} {row.standing} {int(row.invited_at.timestamp()) if row.invited_at else ''}"
 
 
-def drawer(
-    name: str, label: str | Promise, rule: Callable[[Operator, datetime], Action], **more: object
-) -> drawers.Drawer:
+def drawer(name: str, label: str | Promise, **more: object) -> drawers.Drawer:
     right = lambda by, action, row: access.refusal(by, action)  # noqa: E731 - colleagues are all that it finds
     facts = {"folder": "operators", "one_by_one": True, "seen": seen, "find": find, "right": right, **more}
-    return drawers.Drawer(name=name, label=label, rule=rule, **facts)  # type: ignore[arg-type]
+    return drawers.Drawer(name=name, label=label, rule=rule(name), **facts)  # type: ignore[arg-type]
 
 
 CHANGE_ROLE = drawer(
     "change_role",
     gettext_lazy("Change role"),
-    while_active(Operator.role_change),
     icon="user-edit",
     form=forms.OperatorRole,
     initial=lambda row, at: {"role": row.role},
@@ -148,7 +145,6 @@ CHANGE_ROLE = drawer(
 DISABLE = drawer(
     "disable_operator",
     gettext_lazy("Disable"),
-    while_active(Operator.disabling),
     icon="user-off",
     danger=True,
     apply=lambda row, data, by, at: team.disable(row, by=by, at=at),
@@ -158,7 +154,6 @@ DISABLE = drawer(
 ENABLE = drawer(
     "enable_operator",
     gettext_lazy("Enable"),
-    while_active(Operator.enabling),
     icon="user-check",
     apply=lambda row, data, by, at: team.enable(row, by=by, at=at),
     consequences=of_enabling,
@@ -167,7 +162,6 @@ ENABLE = drawer(
 RESEND = drawer(
     "resend_invitation",
     gettext_lazy("Resend invitation"),
-    while_active(Operator.resending),
     icon="send",
     apply=lambda row, data, by, at: team.resend(row, by=by, at=at),
     consequences=of_resending,
@@ -176,7 +170,6 @@ RESEND = drawer(
 WITHDRAW = drawer(
     "withdraw_invitation",
     gettext_lazy("Withdraw invitation"),
-    lambda row, at: row.withdrawal(),
     icon="circle-x",
     danger=True,
     apply=lambda row, data, by, at: team.withdraw(row, by=by, at=at),

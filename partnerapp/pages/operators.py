@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,8 +11,8 @@ from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from partnerapp import access, clock, tables
@@ -46,17 +47,20 @@ def with_last_event(found: QuerySet) -> QuerySet:
 
 
 def row_of(operator: Operator, me: Operator, at: datetime) -> dict[str, Any]:
-    """One operator, known to `me` as `known_to` leaves it."""
+    """One operator, known to `me` as `known_to` leaves it; in its menu each action, grey with its reason if refused (R30)."""
     return {
         "id": str(operator.pk),
         "name": operator.name,
         "email": "" if operator.email == operator.name else operator.email,
-        "is_me": operator.pk == me.pk,
+        "is_me": operator.is_me,
         "role": {"word": operator.get_role_display(), "icon": ROLES[Operator.Role(operator.role)]},
         "disabled_at": operator.disabled_at,
         "invited": invited(operator),
         "changed": last_change(operator),
-        "menu": [item(drawer, operator, me, at) for drawer in DRAWERS],
+        "menu": [
+            item | {"refusal": drawer.refusal(me, operator, at, among=1)}
+            for drawer, item in zip(DRAWERS, items(get_language()), strict=True)
+        ],
     }
 
 
@@ -77,16 +81,13 @@ def last_change(operator: Operator) -> dict[str, Any] | None:
     return {"words": CHANGES[event.kind], "by": by, "at": event.at}
 
 
-def item(drawer: Any, operator: Operator, me: Operator, at: datetime) -> dict[str, Any]:
-    """An action of the row's menu, grey with its reason when it is refused (R30)."""
-    return {
-        "name": drawer.name,
-        "label": str(drawer.label),
-        "url": reverse(drawer.name),
-        "icon": drawer.icon,
-        "danger": drawer.danger,
-        "refusal": drawer.refusal(me, operator, at, among=1),
-    }
+@cache
+def items(language: str) -> list[dict[str, Any]]:
+    """What the menus of all rows say of each action, in this language."""
+    return [
+        {"name": d.name, "label": str(d.label), "url": reverse(d.name), "icon": d.icon, "danger": d.danger}
+        for d in DRAWERS
+    ]
 
 
 def table(name: str, title: Any, standing: Any) -> Table:
@@ -129,7 +130,7 @@ def show(request: OperatorRequest, asked: Asked) -> HttpResponse:
     found = tables.page(asked, asked.table.rows(me))
     counts = tables.counts(asked, me, at, Matches(), TABS)
     here = url(asked, after=asked.after, before=asked.before)
-    shown = [row_of(operator, me, at) for operator in known_to(me, found.rows)]
+    shown = [asked.table.row(operator, me, at) for operator in known_to(me, found.rows)]
     if asked.table is PENDING:
         add_mails(shown, found.rows)
     context = {
