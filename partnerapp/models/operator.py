@@ -20,23 +20,20 @@ INVITATIONS = signing.Signer(salt="partnerapp.operator.invitation", sep="~")
 
 
 NOT_DISABLED, SIGNED_IN = _("{name} is not disabled."), _("{name} has signed in already.")
-WITHDRAWN = {"withdrawn": _("The invitation of {name} was withdrawn. Invite {name} again.")}
 REFUSALS = {  # why an action is refused, by the operator's standing; what is not named is allowed
-    "change_role": WITHDRAWN | {"disabled": _("{name} is disabled. Enable {name} first.")},
-    "disable_operator": WITHDRAWN
-    | {
+    "change_role": {"disabled": _("{name} is disabled. Enable {name} first.")},
+    "disable_operator": {
         "pending": _("{name} has not signed in yet. Withdraw the invitation instead."),
         "disabled": _("{name} is disabled already."),
     },
-    "enable_operator": WITHDRAWN | {"pending": NOT_DISABLED, "active": NOT_DISABLED},
-    "resend_invitation": WITHDRAWN | {"active": SIGNED_IN, "disabled": SIGNED_IN},
-    "withdraw_invitation": WITHDRAWN
-    | {"active": _("{name} has signed in already. Disable {name} instead."), "disabled": SIGNED_IN},
+    "enable_operator": {"pending": NOT_DISABLED, "active": NOT_DISABLED},
+    "resend_invitation": {"active": SIGNED_IN, "disabled": SIGNED_IN},
+    "withdraw_invitation": {
+        "active": _("{name} has signed in already. Disable {name} instead."),
+        "disabled": SIGNED_IN,
+    },
 }
-ENDING = {
-    "change_role",
-    "disable_operator",
-}  # after which an Admin is none any more, which the last one must not be (R14)
+WITHDRAWN = _("The invitation of {name} was withdrawn. Invite {name} again.")
 LAST_ADMIN = _("{name} is the last Admin of {organization}. Make somebody else an Admin first.")
 
 
@@ -149,15 +146,17 @@ class Operator(AbstractBaseUser, PermissionsMixin):
         return "active" if self.is_active else "disabled"
 
     def is_last_admin(self) -> bool:
-        """The only active Admin of its organization, whom it never loses."""
+        """The only active Admin of its organization, which it never loses (R14)."""
+        if self.role != self.Role.ADMIN or self.standing != "active":
+            return False
         known = self.two_admins
         return (two_admins(self.acts_for.pk) if known is None else known) == [self.pk]
 
     def action(self, name: str) -> Action:
         """One of the actions of REFUSALS on this operator, whoever wants to do it."""
-        words = REFUSALS[name].get(self.standing, "")
-        if not words and name in ENDING and self.standing == "active" and self.role == self.Role.ADMIN:
-            words = LAST_ADMIN if self.is_last_admin() else ""
+        words = WITHDRAWN if self.standing == "withdrawn" else REFUSALS[name].get(self.standing, "")
+        if not words and name in {"change_role", "disable_operator"} and self.is_last_admin():
+            words = LAST_ADMIN
         return Action(name, str(words).format(name=self.name, organization=self.acts_for.name) if words else "")
 
     def invitation_token(self) -> str:
