@@ -3,6 +3,7 @@
 import unicodedata
 import uuid
 import zoneinfo
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -51,6 +52,14 @@ class Email(forms.EmailField):
         raise ValidationError(_("Mail servers do not deliver to this address. Please use another one."), code="invalid")
 
 
+class ActionForm(forms.Form):
+    """The form of an action on rows (organizations, or operators): it knows which ones and the instant (UTC)."""
+
+    def __init__(self, *args: Any, rows: list[Any], at: datetime, **kwargs: Any) -> None:
+        self.rows, self.at = rows, at
+        super().__init__(*args, **kwargs)
+
+
 class Preferences(forms.Form):
     """How the portal looks to an operator, and in which time zone it tells the time (R33)."""
 
@@ -93,7 +102,7 @@ class Role(forms.ChoiceField):
         super().__init__(label=_("Role"), choices=choices, widget=forms.RadioSelect, **kwargs)
 
 
-class OperatorRole(forms.Form):
+class OperatorRole(ActionForm):
     role = Role()
 
 

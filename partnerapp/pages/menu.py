@@ -14,11 +14,11 @@ from subscriptions.views import DRAWERS as SUBSCRIPTION_DRAWERS
 DRAWERS: list[Drawer] = [*SUBSCRIPTION_DRAWERS, *ONBOARDING_DRAWERS]
 
 
-def menu(operator: Operator, rows: list[Organization], at: datetime, add: dict) -> list[dict]:
-    """What can be done with the selected rows, "Add" first."""
+def menu(operator: Operator, rows: list[Organization], at: datetime, add: dict, kind: str) -> list[dict]:
+    """What can be done with the selected rows of this kind, "Add" first."""
     first = {"name": "add_partner", "icon": "plus", **add, "takes_selection": False}
-    items = [menu_item(drawer, operator, rows, at) for drawer in DRAWERS]
-    items[0]["divider"] = items[len(SUBSCRIPTION_DRAWERS)]["divider"] = True
+    items = [menu_item(drawer, operator, rows, at) for drawer in DRAWERS if kind in drawer.kinds]
+    items[0]["divider"] = items[-len(ONBOARDING_DRAWERS)]["divider"] = True
     return [first, *items]
 
 
