@@ -7,8 +7,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from onboarding.models import tenancy
 from partnerapp.models import Message, Operator, team
-from tests.factories import DAY, NOW, OperatorFactory, partner
+from tests.factories import DAY, NOW, OperatorFactory, partner, pending_partner
 
 PAGE, PENDING = "/operators/", "/operators/pending/"
 
@@ -91,6 +92,26 @@ def test_a_pending_row_says_how_its_mail_fares(signed_in, alice, nina, facts, sa
     assert said in page
     assert "1 Dec 2026</time> · Alice Adler" in page
     assert ("data-poll" in page) == (facts["state"] == "queued")
+
+
+@pytest.mark.parametrize(("attempts", "every"), [(0, 2), (1, 10)])
+def test_it_asks_again_soon_at_the_first_try_and_later_afterwards(signed_in, alice, nina, attempts, every):
+    team.resend(nina, by=alice, at=NOW)
+    Message.objects.update(attempts=attempts)
+    answer = signed_in(alice).get(PENDING)
+    assert answer.context["poll"] == {"seconds": every, "ids": [str(nina.pk)]}
+    assert f'hx-select-oob="#status-{nina.pk}"' in text(answer)
+
+
+def test_who_comes_along_from_another_organization_brings_no_past(listed, contoso, charlie):
+    """R13: the former organization's log stays there."""
+    dora = OperatorFactory(organization=charlie.organization, name="Dora Doe")
+    team.disable(dora, by=charlie, at=NOW - DAY)
+    started = {"started_at": NOW, "started_oid": dora.oid, "consenter_oid": dora.oid, "consenter_name": "Dora Doe"}
+    other = pending_partner(contoso, tid=dora.tid, **started)
+    tenancy.first_admin(other.onboarding, NOW)
+    dora = Operator.objects.get(pk=dora.pk)
+    assert listed(dora)["Dora Doe"]["changed"] == {"words": "Signed in for the first time", "by": "", "at": NOW}
 
 
 def test_names_are_shown_as_they_are(signed_in, alice, contoso):

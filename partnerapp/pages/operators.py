@@ -131,13 +131,11 @@ def show(request: OperatorRequest, asked: Asked) -> HttpResponse:
     counts = tables.counts(asked, me, at, Matches(), TABS)
     here = url(asked, after=asked.after, before=asked.before)
     shown = [asked.table.row(operator, me, at) for operator in known_to(me, found.rows)]
-    if asked.table is PENDING:
-        add_mails(shown, found.rows)
     context = {
         "listing": {"title": asked.table.title, "url": here, "path": asked.table.url, "add": add(me, at)},
         "rows": shown,
         "column": lists.headings(asked.table),
-        "sending": [row["id"] for row in shown if (row.get("mail") or {}).get("state") == "sending"],
+        "poll": add_mails(shown, found.rows) if asked.table is PENDING else None,
         "menu_hint": access.refusal(me, "change_role") or inactivity(me.acts_for, at),
         "tabs": lists.tabs_of(asked.table, TABS, counts),
         "pager": pager(asked, found, counts),
@@ -149,13 +147,17 @@ def show(request: OperatorRequest, asked: Asked) -> HttpResponse:
     return response
 
 
-def add_mails(shown: list[dict], found: Sequence[Operator]) -> None:
-    """How each one's invitation fares, asked once for all of them."""
+def add_mails(shown: list[dict], found: Sequence[Operator]) -> dict | None:
+    """How each one's invitation fares, asked once for all of them; and the poll while one is on its way."""
     about: dict[str, Any] = {"organization_id__in": {row.organization_id for row in found}, "kind": INVITATION}
     about |= {"about_at__in": {row.invited_at for row in found}, "recipient__in": [row.email for row in found]}
     mails = {(mail.recipient, mail.about_at): mail for mail in Message.objects.filter(**about)}
     for row, operator in zip(shown, found, strict=True):
         row["mail"] = rows.mail(mails.get((operator.email, operator.invited_at)))  # type: ignore[arg-type]
+    moving = any(map(rows.being_sent, mails.values()))  # at the first try; the next ones are minutes and hours later
+    sending = [row["id"] for row in shown if row["mail"] and row["mail"]["state"] == "sending"]
+    seconds = lists.MOVING_SECONDS if moving else lists.QUIET_SECONDS
+    return {"seconds": seconds, "ids": sending} if sending else None
 
 
 def add(me: Operator, at: datetime) -> dict[str, Any]:
