@@ -158,6 +158,7 @@ ALL = {  # what `all` may name, and what an action on a trial then answers to Al
     "/invoice/partners/export/": (404,) * 4,
     "/invoice/partners/selection/": (404,) * 4,
     "/organizations/actions/extend_trial/": (404,) * 4,
+    "/operators/": (404,) * 4,
     "/": (404,) * 4,
     "": (404,) * 4,
     "nonsense\x00": (404,) * 4,
