@@ -96,6 +96,7 @@ def test_an_address_that_is_known_here_is_refused_by_name(signed_in, alice, vict
     answer = signed_in(alice, htmx=True).post(URL, form(email=known.email.upper()))
     assert (answer.status_code, answer.context["refusal"]) == (422, KNOWN[name].format(email=known.email))
     assert (Operator.objects.count(), Message.objects.count()) == (count, 0)
+    assert 'aria-disabled="true"' not in answer.content.decode()  # another address can be tried
 
 
 def test_an_address_of_another_organization_tells_nothing(signed_in, alice, mallory):
