@@ -78,9 +78,7 @@ CHANGE_EMAIL = drawers.Drawer(
     form=forms.NotificationEmail,
     initial=lambda o, at: {"email": o.notification_email},
     rule=lambda o, at: o.onboarding.email_change(at),
-    apply=lambda o, data, by, at: o.onboarding.change_email(
-        data["email"], by=by, at=at, reason=data.get("reason", "")
-    ),
+    apply=lambda o, data, by, at: o.onboarding.change_email(data["email"], by=by, at=at, reason=data.get("reason", "")),
     consequences=of_email,
     done=lambda rows, data: _("The notification email is {email} now.").format(email=data["email"]),
 )

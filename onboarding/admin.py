@@ -19,7 +19,9 @@ def of_trying_again(organization: Organization, at: datetime) -> list[Consequenc
 
 
 def of_another_trial(organization: Organization, at: datetime) -> list[Consequence]:
-    words = _("{name} can connect a Microsoft 365 tenant that had a trial already, and starts a trial of 14 days with it.")
+    words = _(
+        "{name} can connect a Microsoft 365 tenant that had a trial already, and starts a trial of 14 days with it."
+    )
     return [
         ("user-check", str(words).format(name=organization.name)),
         ("link", _("A tenant that another organization has now stays refused: release it there first.")),

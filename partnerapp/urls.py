@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from partnerapp.pages import health, home, partners, signin
+from partnerapp.pages import health, home, operator_actions, operators, partners, signin
 
 handler400 = "partnerapp.pages.errors.bad_request"
 handler404 = "partnerapp.pages.errors.not_found"
@@ -26,6 +26,14 @@ urlpatterns = [
         name="pending_partners_selection",
     ),
     path("invoice/partners/pending/export/", partners.pending_partners_export, name="pending_partners_export"),
+    path("operators/", operators.operators, name="operators"),
+    path("operators/pending/", operators.pending_operators, name="pending_operators"),
+    path("operators/actions/invite_operator/", operator_actions.invite_operator, name="invite_operator"),
+    path("operators/actions/change_role/", operator_actions.change_role, name="change_role"),
+    path("operators/actions/disable_operator/", operator_actions.disable_operator, name="disable_operator"),
+    path("operators/actions/enable_operator/", operator_actions.enable_operator, name="enable_operator"),
+    path("operators/actions/resend_invitation/", operator_actions.resend_invitation, name="resend_invitation"),
+    path("operators/actions/withdraw_invitation/", operator_actions.withdraw_invitation, name="withdraw_invitation"),
     path("", include("subscriptions.urls")),
     path("", include("onboarding.urls")),
     path("admin/", admin.site.urls),

@@ -72,9 +72,7 @@ CHANGE_PRODUCTS = drawers.Drawer(
     initial=lambda o, at: {"products": sorted(o.subscription.held())},
     seen=seen_with_products,
     rule=lambda o, at: o.subscription.resale(at),
-    apply=lambda o, data, by, at: o.subscription.resell(
-        by=by, at=at, products=data["products"], reason=data["reason"]
-    ),
+    apply=lambda o, data, by, at: o.subscription.resell(by=by, at=at, products=data["products"], reason=data["reason"]),
     foretell=consequences.of_other_resale,
     consequences=consequences.of_resale,
     done=about(_("The products of {name} were changed."), _("The products of {count} Partners were changed.")),

@@ -107,9 +107,7 @@ def convert(organization: Organization, data: dict[str, Any], by: Operator, at: 
         subscription.convert(by=by, at=at, reason=data.get("reason", ""))
         return
     products, _last_day = forms.wanted(subscription, data)
-    subscription.convert(
-        by=by, at=at, reason=data.get("reason", ""), products=products, expires_on=data["expires_on"]
-    )
+    subscription.convert(by=by, at=at, reason=data.get("reason", ""), products=products, expires_on=data["expires_on"])
 
 
 def edit(organization: Organization, data: dict[str, Any], by: Operator, at: datetime) -> None:

@@ -6,26 +6,37 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('onboarding', '0002_initial'),
-        ('partnerapp', '0005_staff'),
+        ("onboarding", "0003_seat_refresh"),
+        ("partnerapp", "0006_staff"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='onboarding',
-            name='repeat_trial_allowed_by',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            model_name="onboarding",
+            name="repeat_trial_allowed_by",
+            field=models.ForeignKey(
+                null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL
+            ),
         ),
         migrations.AddField(
-            model_name='onboarding',
-            name='repeat_trial_allowed_reason',
-            field=models.TextField(blank=True, default=''),
+            model_name="onboarding",
+            name="repeat_trial_allowed_reason",
+            field=models.TextField(blank=True, default=""),
         ),
         migrations.AddConstraint(
-            model_name='onboarding',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('repeat_trial_allowed_at', None), ('repeat_trial_allowed_by', None)), models.Q(('repeat_trial_allowed_at__isnull', False), models.Q(('repeat_trial_allowed_reason', ''), _negated=True)), _connector='OR'), name='another_trial_is_allowed_with_a_reason'),
+            model_name="onboarding",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("repeat_trial_allowed_at", None), ("repeat_trial_allowed_by", None)),
+                    models.Q(
+                        ("repeat_trial_allowed_at__isnull", False),
+                        models.Q(("repeat_trial_allowed_reason", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="another_trial_is_allowed_with_a_reason",
+            ),
         ),
     ]

@@ -7,8 +7,8 @@ from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from partnerapp.actions import Refused
+from partnerapp.models import team
 from partnerapp.models.event import Event
-from partnerapp.models.message import Message
 from partnerapp.models.operator import Operator
 from partnerapp.models.organization import Organization
 
@@ -38,10 +38,6 @@ def add_distributor(
         kind=Organization.Kind.DISTRIBUTOR, name=name, notification_email=email, created_at=at, created_by=by,
         request_key=request_key,
     )  # fmt: skip
-    operator = Operator(organization=distributor, name=admin_email, email=admin_email, invited_at=at)
-    operator.set_unusable_password()
-    operator.save()
     after = {"name": name, "notification_email": email, "admin": admin_email}
     Event.record(distributor, "distributor_added", at=at, by=by, after=after)
-    Message.queue("partnerapp.operator_invitation", distributor, about_at=at, to=[operator])
-    return operator
+    return team.invite(distributor, email=admin_email, role=Operator.Role.ADMIN, by=by, at=at)

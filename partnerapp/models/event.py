@@ -15,7 +15,13 @@ Actor = Operator | str | None
 VENDORS_OWN = None  # in the place of an organization: the catalogue, the staff's accounts
 WORDS = {  # what people read in a list; `kind` is for code
     "distributor_added": _("Distributor added"),
+    "operator_invited": _("Operator invited"),
+    "operator_invitation_resent": _("Invitation of an operator sent again"),
+    "operator_invitation_withdrawn": _("Invitation of an operator withdrawn"),
     "operator_joined": _("Operator joined"),
+    "operator_role_changed": _("Operator's role changed"),
+    "operator_disabled": _("Operator disabled"),
+    "operator_enabled": _("Operator enabled"),
     "operator_left": _("Operator left"),
     "added": _("Added"),
     "activation_pressed": _("Activation link opened"),
@@ -137,3 +143,10 @@ def who(by: Actor) -> tuple[str, str]:
     if isinstance(by, str):
         return by[:200], Event.ActorKind.VISITOR
     return by.name, Event.ActorKind.STAFF if by.is_staff else Event.ActorKind.OPERATOR
+
+
+def signature(by: Actor) -> str:
+    """Whom a mail or a page names: an operator by name, Vendor staff as such."""
+    if not isinstance(by, Operator):
+        return by or ""
+    return str(_("Vendor staff")) if by.is_staff else by.name

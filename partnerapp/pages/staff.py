@@ -68,7 +68,9 @@ class OrganizationAdmin(ReadOnlyAdmin):
             return queryset.alias(address=Lower("notification_email")).filter(address=term.lower()), False
         named = queryset.filter(name_key__startswith=key_of(term)) if key_of(term) else queryset.none()
         if number := reference(term):
-            return (queryset.filter(pk=number) if term.upper().startswith("O") else queryset.filter(pk=number) | named), False
+            return (
+                queryset.filter(pk=number) if term.upper().startswith("O") else queryset.filter(pk=number) | named
+            ), False
         return named, False
 
     @admin.display(description=gettext_lazy("reference"))
@@ -162,7 +164,9 @@ def load(pk: int) -> Organization:
         "parent__subscription", "distributor", "created_by", "subscription", "onboarding__link_message"
     )
     organization = get_object_or_404(rows, pk=pk)
-    if organization.kind != Organization.Kind.DISTRIBUTOR:  # what was loaded once is not loaded again from the other side
+    if (
+        organization.kind != Organization.Kind.DISTRIBUTOR
+    ):  # what was loaded once is not loaded again from the other side
         organization.subscription.organization = organization.onboarding.organization = organization
     return organization
 

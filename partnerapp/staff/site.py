@@ -44,7 +44,6 @@ class StaffSite(AdminSite):
     enable_nav_sidebar = False
     login_form = SignIn
     password_change_form = OwnPassword
-    password_change_template = "admin/password_change.html"
 
     def get_urls(self) -> list:
         """All of them carry the label; who is not of the staff is sent to the sign-in, whatever the URL names."""

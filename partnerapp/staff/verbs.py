@@ -41,7 +41,9 @@ def answer(request: StaffRequest, organization: Organization, drawer: Drawer, ba
     changed = drawers.changed_meanwhile(request, drawer, [organization], {organization.pk: refusal}, at)
     about: dict[str, Any] = {"rows": [organization], "at": at}
     if request.method != "POST":
-        return show(request, organization, drawer, form_of(drawer, initial=drawer.initial(organization, at), **about), at)
+        return show(
+            request, organization, drawer, form_of(drawer, initial=drawer.initial(organization, at), **about), at
+        )
     form = form_of(drawer, request.POST, **about)
     refusal = refusal or changed.get(organization.pk, "")
     if not refusal and form.is_valid():

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from partnerapp import dates
 from partnerapp.actions import Refused
 from partnerapp.models import Event, Message, Operator, Organization
-from partnerapp.models.event import Actor
+from partnerapp.models.event import Actor, signature
 from partnerapp.models.message import owner_and_notification_email
 from subscriptions.models.states import INACTIVE, WITH_ACCESS, HoldReason, State
 from subscriptions.terms import ANNOUNCEMENTS, EXPIRATION_NOTICES, FAR, NOTICES
@@ -268,13 +268,6 @@ class Facts(models.Model):
 def expiry_of(expires_on: date | None) -> datetime | None:
     """R26: 24:00 UTC of an expiration date."""
     return datetime.combine(expires_on, time(tzinfo=UTC)) + timedelta(days=1) if expires_on else None
-
-
-def signature(by: Actor) -> str:
-    """Whom a mail names: an operator by name, Vendor staff as such."""
-    if not isinstance(by, Operator):
-        return by or ""
-    return _("Vendor staff") if by.is_staff else by.name
 
 
 def tenant_taken(organization: Organization) -> str:

@@ -128,7 +128,9 @@ class Production(Facts):
         if self.withdrawn_at:
             return _("The invitation was withdrawn on {when}.").format(when=dates.moment(self.withdrawn_at))
         if self.cancelled_at and self.converted_at:
-            return _("Its production account was ended on {when}, for good.").format(when=dates.moment(self.cancelled_at))
+            return _("Its production account was ended on {when}, for good.").format(
+                when=dates.moment(self.cancelled_at)
+            )
         return ""
 
     # The verbs -----------------------------------------------------------------------------------------------------

@@ -44,7 +44,13 @@ PAGES = [  # {pk}: an organization's id; the other people's answers to all of th
     "/admin/password_change/",
     "/admin/jsi18n/",
 ]
-NOWHERE = ["/admin/nonsense/", "/admin/partnerapp/", "/admin/partnerapp/attempt/", "/admin/auth/group/", "/admin/r/1/1/"]
+NOWHERE = [
+    "/admin/nonsense/",
+    "/admin/partnerapp/",
+    "/admin/partnerapp/attempt/",
+    "/admin/auth/group/",
+    "/admin/r/1/1/",
+]
 OTHERS = [who for who in [*WORKS_FOR, *OUTSIDE] if who != "stan"]
 
 
@@ -117,5 +123,7 @@ def test_records_are_read_only_by_url_too(trees: Trees, model):
 @pytest.mark.parametrize("end", ["change/", "delete/"])
 def test_an_organization_changes_by_verbs_alone(trees: Trees, end):
     before = snapshot()
-    answer = trees.browsers["stan"].ask("POST", f"{ORGANIZATION}{trees.pk('fabrikam')}/{end}", {"post": "yes", "name": "X"})
+    answer = trees.browsers["stan"].ask(
+        "POST", f"{ORGANIZATION}{trees.pk('fabrikam')}/{end}", {"post": "yes", "name": "X"}
+    )
     assert (answer.status_code, snapshot()) == (403, before)

@@ -172,7 +172,9 @@ def test_products_of_a_partner_are_dated_and_its_customers_keep_theirs(staff, co
     assert below.subscription.holdings.filter(until_at=None).count() == 5
 
 
-@pytest.mark.parametrize(("make", "verb"), [(customer_in_production, "suspend"), (production, "edit_skus_and_expiration_date")])
+@pytest.mark.parametrize(
+    ("make", "verb"), [(customer_in_production, "suspend"), (production, "edit_skus_and_expiration_date")]
+)
 def test_a_verb_of_another_kind_is_not_there(staff, contoso, make, verb):
     assert staff.get(url(make(contoso), verb)).status_code == 404
 
@@ -183,7 +185,16 @@ def test_a_distributor_has_no_verbs(staff, contoso):
 
 
 def test_every_state_has_a_page(staff, contoso):
-    for make in (trial, production, suspended, expired, stopped, customer_in_production, vendors_customer, pending_partner):
+    for make in (
+        trial,
+        production,
+        suspended,
+        expired,
+        stopped,
+        customer_in_production,
+        vendors_customer,
+        pending_partner,
+    ):
         page = f"/admin/partnerapp/organization/{make(contoso).pk}/change/"
         assert staff.get(page).status_code == 200
     assert staff.get(f"/admin/partnerapp/organization/{pending_customer(trial(contoso)).pk}/change/").status_code == 200
