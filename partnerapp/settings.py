@@ -147,6 +147,7 @@ WSGI_APPLICATION = "partnerapp.wsgi.application"
 AUTH_USER_MODEL = "partnerapp.Operator"
 AUTHENTICATION_BACKENDS = ["partnerapp.authentication.OperatorBackend"]
 LOGIN_URL = "signin"
+LOGIN_REDIRECT_URL = "admin:index"  # of staff who name no page; operators come back to where they were
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.ScryptPasswordHasher"]  # of the Vendor's staff; operators have none
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},

@@ -56,7 +56,7 @@ class Onboarding(models.Model):
     consent_lost_at = models.DateTimeField(null=True)
     repeat_trial_allowed_at = models.DateTimeField(null=True)
     repeat_trial_allowed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+")
-    repeat_trial_allowed_reason = models.TextField(blank=True, default="")
+    repeat_trial_allowed_reason = models.TextField(blank=True, default="", db_default="")
     waiting_since = models.DateTimeField()
 
     objects = OnboardingManager()

@@ -8,9 +8,11 @@ from django.conf import settings
 from django.contrib import auth
 from django.contrib.admin import AdminSite
 from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
+from django.contrib.auth.views import PasswordChangeView
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
@@ -25,6 +27,7 @@ View = Callable[..., HttpResponse]
 class OwnPassword(AdminPasswordChangeForm):
     """A person of the staff sets the own password, having typed the old one."""
 
+    @transaction.atomic
     def save(self, commit: bool = True) -> Operator:
         user = super().save(commit)
         Event.record(VENDORS_OWN, "staff_changed", at=clock.now(), by=user, after={"password": user.username})
@@ -43,7 +46,6 @@ class StaffSite(AdminSite):
     site_url = ""  # staff have no place in the portal
     enable_nav_sidebar = False
     login_form = SignIn
-    password_change_form = OwnPassword
 
     def get_urls(self) -> list:
         """All of them carry the label; who is not of the staff is sent to the sign-in, whatever the URL names."""
@@ -66,6 +68,14 @@ class StaffSite(AdminSite):
             response["Retry-After"] = "60"
             return response
         return super().login(request, {"username": str(request.user), **(extra_context or {})})
+
+    def password_change(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+        view = PasswordChangeView.as_view(
+            form_class=OwnPassword,
+            success_url=reverse("admin:password_change_done"),
+            extra_context=self.each_context(request),
+        )
+        return view(request)
 
     @method_decorator(never_cache)
     def logout(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
