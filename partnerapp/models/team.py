@@ -115,17 +115,17 @@ def change_role(operator: Operator, role: str, *, by: Operator, at: datetime) ->
     return row
 
 
-def disable(operator: Operator, *, by: Operator, at: datetime) -> Operator:
+def disable(operator: Operator, *, by: Operator, at: datetime, reason: str = "") -> Operator:
     """No access from the next request on. Raises Refused."""
-    with changing(operator, "operator_disabled", by=by, at=at) as row:
+    with changing(operator, "operator_disabled", by=by, at=at, reason=reason) as row:
         row.action("disable_operator").require()
         row.disabled_at = at
     return row
 
 
-def enable(operator: Operator, *, by: Operator, at: datetime) -> Operator:
+def enable(operator: Operator, *, by: Operator, at: datetime, reason: str = "") -> Operator:
     """As before it was disabled. Raises Refused."""
-    with changing(operator, "operator_enabled", by=by, at=at) as row:
+    with changing(operator, "operator_enabled", by=by, at=at, reason=reason) as row:
         row.action("enable_operator").require()
         row.disabled_at = None
     return row
@@ -157,7 +157,7 @@ def send(invited: Operator, by: Inviter, at: datetime) -> None:
 
 
 @contextmanager
-def changing(operator: Operator, kind: str, *, by: Operator, at: datetime) -> Iterator[Operator]:
+def changing(operator: Operator, kind: str, *, by: Operator, at: datetime, reason: str = "") -> Iterator[Operator]:
     """The operator, read when its organization is locked; on leaving, what changed is saved with one event."""
     with transaction.atomic():
         organization = Organization.objects.hold(operator.acts_for.pk)
@@ -168,14 +168,22 @@ def changing(operator: Operator, kind: str, *, by: Operator, at: datetime) -> It
         changed = [name for name in FACTS if getattr(row, name) != before[name]]
         row.save(update_fields=changed)
         after = {name: getattr(row, name) for name in changed}
-        remember(row, kind, by=by, at=at, before={name: before[name] for name in changed}, after=after)
+        before = {name: before[name] for name in changed}
+        remember(row, kind, by=by, at=at, before=before, after=after, reason=reason)
 
 
 def remember(
-    operator: Operator, kind: str, *, by: Inviter, at: datetime, before: dict | None = None, after: dict | None = None
+    operator: Operator,
+    kind: str,
+    *,
+    by: Inviter,
+    at: datetime,
+    before: dict | None = None,
+    after: dict | None = None,
+    reason: str = "",
 ) -> None:
     """Write the event, which says whom it is about, and keep it as the operator's last one."""
     whom = {"operator": operator.pk, "name": operator.name}
-    organization = operator.acts_for
-    operator.last_event = Event.record(organization, kind, at=at, by=by, before=before, after=whom | (after or {}))
+    organization, after = operator.acts_for, whom | (after or {})
+    operator.last_event = Event.record(organization, kind, at=at, by=by, before=before, after=after, reason=reason)
     operator.save(update_fields=["last_event"])

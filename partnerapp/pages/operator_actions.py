@@ -147,7 +147,7 @@ DISABLE = drawer(
     gettext_lazy("Disable"),
     icon="user-off",
     danger=True,
-    apply=lambda row, data, by, at: team.disable(row, by=by, at=at),
+    apply=lambda row, data, by, at: team.disable(row, by=by, at=at, reason=data.get("reason", "")),
     consequences=of_disabling,
     done=about(gettext_lazy("{name} is disabled.")),
 )
@@ -155,7 +155,7 @@ ENABLE = drawer(
     "enable_operator",
     gettext_lazy("Enable"),
     icon="user-check",
-    apply=lambda row, data, by, at: team.enable(row, by=by, at=at),
+    apply=lambda row, data, by, at: team.enable(row, by=by, at=at, reason=data.get("reason", "")),
     consequences=of_enabling,
     done=about(gettext_lazy("{name} is enabled.")),
 )

@@ -33,7 +33,7 @@ class CappedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        rows = self.object_list.order_by()[: MOST + 1].count()  # type: ignore[union-attr]
+        rows = self.object_list[: MOST + 1].count()  # type: ignore[union-attr]
         return AtLeast(MOST) if rows > MOST else rows
 
 
@@ -68,6 +68,10 @@ class StaffAdmin(admin.ModelAdmin):
         filters = {getattr(spec, "parameter_name", spec) for spec in self.list_filter}
         return lookup in filters or lookup in self.by_url
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Postgres takes no NUL, and Django asks it."""
+        return None if "\0" in object_id else super().get_object(request, object_id, from_field)
+
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
@@ -91,7 +95,8 @@ class StaffAdmin(admin.ModelAdmin):
         Event.record(VENDORS_OWN, f"{kind}_{what}", at=clock.now(), by=request.user, before=before, after=after)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        shown = [name for name in form.changed_data if not name.startswith("password")]
+        said = form.changed_data if change else form.cleaned_data
+        shown = [name for name in said if not name.startswith("password")]
         obj.changed_from = {name: form.initial.get(name) for name in shown} if change else {}
         obj.changed_to = {name: form.cleaned_data.get(name) for name in shown}
         super().save_model(request, obj, form, change)

@@ -1,4 +1,4 @@
-"""A verb on one organization, by staff: what will happen, a form with a required reason, one domain call (R34).
+"""A verb on one row, by staff: what will happen, a form with a required reason, one domain call (R34).
 
 The rule and the verb are those of the operators' drawers; who may is decided by the site itself.
 """
@@ -10,19 +10,31 @@ from django.contrib import admin, messages
 from django.forms import Form
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from partnerapp import clock, drawers
 from partnerapp.actions import Refused
-from partnerapp.drawers import Drawer
+from partnerapp.drawers import Drawer, Row
 from partnerapp.forms import Reason
-from partnerapp.models import Operator, Organization
+from partnerapp.models import Operator
 
 
 class StaffRequest(HttpRequest):
     """The request of a view of the staff's site."""
 
     user: Operator
+
+
+def offer(drawer: Drawer, row: Row, at: datetime, url_name: str) -> dict[str, Any]:
+    """A verb on the page of a row; one that is refused says why (R30)."""
+    return {
+        "label": drawer.label,
+        "icon": drawer.icon,
+        "danger": drawer.danger,
+        "url": reverse(url_name, args=[row.pk, drawer.name]),
+        "refusal": drawer.rule(row, at).refusal,
+    }
 
 
 def form_of(drawer: Drawer, *args: Any, **about: Any) -> Form:
@@ -33,53 +45,44 @@ def form_of(drawer: Drawer, *args: Any, **about: Any) -> Form:
     return form
 
 
-def answer(request: StaffRequest, organization: Organization, drawer: Drawer, back: str) -> HttpResponse:
-    """The page of a verb on GET; on POST the verb, or the page with the sentence that refuses (422)."""
+def answer(request: StaffRequest, row: Row, drawer: Drawer, back: str, *, about: str) -> HttpResponse:
+    """The page of a verb on GET; on POST the verb, or the page with the sentence that refuses (422).
+
+    `back`: the URL of the row's own page; `about`: which row it is, beside its name.
+    """
     at = clock.now()
-    drawer.load([organization])
-    refusal = drawer.rule(organization, at).refusal
-    changed = drawers.changed_meanwhile(request, drawer, [organization], {organization.pk: refusal}, at)
-    about: dict[str, Any] = {"rows": [organization], "at": at}
+    drawer.load([row])
+    page = {"row": row, "back": back, "about": about, "title": drawer.label, "danger": drawer.danger}
     if request.method != "POST":
-        return show(
-            request, organization, drawer, form_of(drawer, initial=drawer.initial(organization, at), **about), at
-        )
-    form = form_of(drawer, request.POST, **about)
-    refusal = refusal or changed.get(organization.pk, "")
-    if not refusal and form.is_valid():
-        try:
-            drawer.apply(organization, form.cleaned_data, request.user, at)
-        except Refused as refused:
-            refusal = str(refused)
-        else:
-            messages.success(request, str(drawer.done([organization], form.cleaned_data)))
-            return HttpResponseRedirect(back, status=303)
-    return show(request, organization, drawer, form, at, refusal=refusal, status=422)
+        form = form_of(drawer, initial=drawer.initial(row, at), rows=[row], at=at)
+        return show(request, drawer, form, at, page)
+    form = form_of(drawer, request.POST, rows=[row], at=at)
+    refusal = drawer.rule(row, at).refusal
+    refusal = refusal or drawers.changed_meanwhile(request, drawer, [row], {row.pk: ""}, at).get(row.pk, "")
+    if refusal or not form.is_valid():
+        return show(request, drawer, form, at, page, refusal=refusal)
+    try:
+        drawer.apply(row, form.cleaned_data, request.user, at)
+    except Refused as refused:
+        return show(request, drawer, form, at, page, refusal=str(refused))
+    messages.success(request, str(drawer.done([row], form.cleaned_data)))
+    return HttpResponseRedirect(back, status=303)
 
 
 def show(
-    request: HttpRequest,
-    organization: Organization,
-    drawer: Drawer,
-    form: Form,
-    at: datetime,
-    *,
-    refusal: str = "",
-    status: int = 200,
+    request: HttpRequest, drawer: Drawer, form: Form, at: datetime, page: dict[str, Any], *, refusal: str = ""
 ) -> HttpResponse:
-    action = drawer.rule(organization, at)
-    told = [] if action.refusal else drawers.told(drawer, [organization], at)
-    if status == 422 and not refusal:
-        told = [*drawers.foretold(drawer, [organization], form), *told]
+    """The form, and what will happen; or why nothing will."""
+    row = page["row"]
+    impossible = drawer.rule(row, at).refusal
+    told = [] if impossible else [*drawers.foretold(drawer, [row], form), *drawers.told(drawer, [row], at)]
     context = {
         **admin.site.each_context(request),
-        "title": drawer.label,
-        "organization": organization,
+        **page,
         "form": form,
-        "seen": f"{organization.pk}:{drawer.seen(organization, at)}",
+        "seen": f"{row.pk}:{drawer.seen(row, at)}",
         "consequences": drawers.listed(told),
-        "refusal": refusal or action.refusal,
-        "possible": not action.refusal,
-        "danger": drawer.danger,
+        "refusal": refusal or impossible,
+        "possible": not impossible,
     }
-    return TemplateResponse(request, "staff/verb.html", context, status=status)
+    return TemplateResponse(request, "staff/verb.html", context, status=422 if form.is_bound else 200)

@@ -6,7 +6,7 @@ import pytest
 
 from onboarding.models import Onboarding
 from partnerapp.models import Event
-from partnerapp.pages.staff import VERBS
+from partnerapp.pages.staff.organizations import VERBS
 from subscriptions.models import Subscription
 from tests.factories import DAY, HOUR, NOW, customer, fresh, partner, pending_customer, pending_partner
 

@@ -23,7 +23,7 @@ from partnerapp.mail import absolute
 from partnerapp.models import Organization
 from partnerapp.models.distributor import add_distributor
 from partnerapp.models.organization import key_of
-from partnerapp.pages.staff_sections import sections
+from partnerapp.pages.staff.sections import sections
 from partnerapp.staff import verbs
 from partnerapp.staff.lists import Choice, ReadOnlyAdmin, guid, reference
 from partnerapp.staff.verbs import StaffRequest
@@ -129,7 +129,8 @@ class OrganizationAdmin(ReadOnlyAdmin):
         drawer = next((drawer for drawer in of_kind(organization) if drawer.name == verb), None)
         if drawer is None:
             raise Http404
-        return verbs.answer(request, organization, drawer, page_of(organization))
+        about = f"{organization.get_kind_display()} {organization.reference}"
+        return verbs.answer(request, organization, drawer, page_of(organization), about=about)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: dict | None = None) -> HttpResponse:
         """A distributor; Partners are added by it, customers on their Partner's page."""
@@ -181,14 +182,4 @@ def of_kind(organization: Organization) -> list[Drawer]:
 
 def offered(organization: Organization, at: datetime) -> list[dict[str, Any]]:
     """Every verb of this kind of organization; one that is refused says why (R30)."""
-    rules = [(drawer, drawer.rule(organization, at)) for drawer in of_kind(organization)]
-    return [
-        {
-            "label": drawer.label,
-            "icon": drawer.icon,
-            "danger": drawer.danger,
-            "url": reverse("admin:organization_verb", args=[organization.pk, drawer.name]),
-            "refusal": action.refusal,
-        }
-        for drawer, action in rules
-    ]
+    return [verbs.offer(drawer, organization, at, "admin:organization_verb") for drawer in of_kind(organization)]
