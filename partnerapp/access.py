@@ -42,6 +42,8 @@ EVERYBODY = frozenset(Operator.Role)
 MAY: dict[str, dict[str, frozenset[str]]] = {
     "home": {DISTRIBUTOR: EVERYBODY, PARTNER: EVERYBODY},
     "see_partners": {DISTRIBUTOR: EVERYBODY},
+    "see_organization": {DISTRIBUTOR: EVERYBODY, PARTNER: EVERYBODY},
+    "see_events": {DISTRIBUTOR: EVERYBODY, PARTNER: EVERYBODY},
     "add_partner": {DISTRIBUTOR: ADMIN},
     "extend_trial": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
     "manage_subscription_upgrade": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},

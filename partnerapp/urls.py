@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import include, path
 
-from partnerapp.pages import health, home, partners, signin
+from partnerapp.pages import events, health, home, organization, partners, signin
 
 handler400 = "partnerapp.pages.errors.bad_request"
 handler404 = "partnerapp.pages.errors.not_found"
@@ -25,6 +25,10 @@ urlpatterns = [
         name="pending_partners_selection",
     ),
     path("invoice/partners/pending/export/", partners.pending_partners_export, name="pending_partners_export"),
+    path("organizations/<int:pk>/", organization.organization, name="organization"),
+    path("events/", events.events, name="events"),
+    path("events/export/", events.events_export, name="events_export"),
+    path("events/<int:pk>/", events.event, name="event"),
     path("", include("subscriptions.urls")),
     path("", include("onboarding.urls")),
     path("healthz", health.process, name="healthz"),

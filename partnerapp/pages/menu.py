@@ -17,9 +17,16 @@ DRAWERS: list[Drawer] = [*SUBSCRIPTION_DRAWERS, *ONBOARDING_DRAWERS]
 def menu(operator: Operator, rows: list[Organization], at: datetime, add: dict) -> list[dict]:
     """What can be done with the selected rows, "Add" first."""
     first = {"name": "add_partner", "icon": "plus", **add, "takes_selection": False}
-    items = [menu_item(drawer, operator, rows, at) for drawer in DRAWERS]
-    items[0]["divider"] = items[len(SUBSCRIPTION_DRAWERS)]["divider"] = True
+    items = actions(operator, rows, at)
+    items[0]["divider"] = True
     return [first, *items]
+
+
+def actions(operator: Operator, rows: list[Organization], at: datetime) -> list[dict]:
+    """What can be done with these rows."""
+    items = [menu_item(drawer, operator, rows, at) for drawer in DRAWERS]
+    items[len(SUBSCRIPTION_DRAWERS)]["divider"] = True
+    return items
 
 
 def nothing_selected() -> str:

@@ -1,0 +1,28 @@
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("partnerapp", "0004_shortcuts"),
+    ]
+
+    operations = [
+        migrations.RemoveIndex(model_name="event", name="event_of_distributor"),
+        migrations.RemoveIndex(model_name="event", name="event_of_partner"),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["distributor_id", "at", "id"], name="event_of_distributor"),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["partner_id", "at", "id"], name="event_of_partner"),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["distributor_id", "kind", "at", "id"], name="event_of_distributor_by_kind"),
+        ),
+        migrations.AddIndex(
+            model_name="event",
+            index=models.Index(fields=["partner_id", "kind", "at", "id"], name="event_of_partner_by_kind"),
+        ),
+    ]

@@ -1,0 +1,58 @@
+"""What lies ahead of a subscription, from the facts and numbers that the rules and the sweep use themselves."""
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from partnerapp.actions import Words
+from subscriptions.models import Subscription
+from subscriptions.terms import EXTENSION_WINDOW, NOTICES
+
+Mark = tuple[datetime, str, Words]  # instant (UTC), icon, sentence
+
+
+def future(subscription: Subscription, at: datetime) -> list[Mark]:
+    """What will happen after `at` if nobody does anything, in order of time."""
+    return sorted(mark for mark in marks(subscription, at) if mark[0] > at)
+
+
+def marks(subscription: Subscription, at: datetime) -> list[Mark]:
+    """All instants of a trial (past ones too): its window, its notices, its end."""
+    if not subscription.under_trial(at):
+        return []
+    return [*window(subscription, at), *notices(subscription), end(subscription)]
+
+
+def window(subscription: Subscription, at: datetime) -> list[Mark]:
+    """R16: from when the trial can be extended."""
+    if subscription.extended_at or subscription.ends_at is None or not subscription.running(at):
+        return []
+    return [
+        (subscription.ends_at - EXTENSION_WINDOW, "calendar-plus", _("From now on the trial can be extended, once"))
+    ]
+
+
+def notices(subscription: Subscription) -> list[Mark]:
+    """R20: the notices before the deadline."""
+    assert subscription.deadline is not None
+    words = {
+        True: _("Notice by mail: the trial expires in {days}"),
+        False: _("Notice by mail: the upgrade is in {days}"),
+    }
+    return [
+        (subscription.deadline - before, "mail", words[bool(subscription.blocked_at)].format(days=in_days(days)))
+        for days, before in NOTICES.items()
+    ]
+
+
+def in_days(days: int) -> str:
+    return ngettext("%(n)d day", "%(n)d days", days) % {"n": days}
+
+
+def end(subscription: Subscription) -> Mark:
+    """R17, R19: the deadline itself."""
+    assert subscription.deadline is not None
+    if subscription.blocked_at:
+        return subscription.deadline, "ban", _("The trial expires: access ends, and nothing is billed")
+    return subscription.deadline, "circle-arrow-up", _("Upgrade to Production, and billing starts")
