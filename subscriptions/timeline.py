@@ -28,25 +28,19 @@ def window(subscription: Subscription, at: datetime) -> list[Mark]:
     """R16: from when the trial can be extended."""
     if subscription.extended_at or subscription.ends_at is None or not subscription.running(at):
         return []
-    return [
-        (subscription.ends_at - EXTENSION_WINDOW, "calendar-plus", _("From now on the trial can be extended, once"))
-    ]
+    return [(subscription.ends_at - EXTENSION_WINDOW, "calendar-plus", _("Extension window opens"))]
 
 
 def notices(subscription: Subscription) -> list[Mark]:
     """R20: the notices before the deadline."""
-    assert subscription.deadline is not None
-    words = {
-        True: _("Notice by mail: the trial expires in {days}"),
-        False: _("Notice by mail: the upgrade is in {days}"),
-    }
-    return [
-        (subscription.deadline - before, "mail", words[bool(subscription.blocked_at)].format(days=in_days(days)))
-        for days, before in NOTICES.items()
-    ]
+    deadline = subscription.deadline
+    assert deadline is not None
+    blocked = subscription.blocked_at is not None
+    words = _("Notice, {days} before the trial expires") if blocked else _("Notice, {days} before the upgrade")
+    return [(deadline - before, "mail", words.format(days=of_days(days))) for days, before in NOTICES.items()]
 
 
-def in_days(days: int) -> str:
+def of_days(days: int) -> str:
     return ngettext("%(n)d day", "%(n)d days", days) % {"n": days}
 
 
@@ -54,5 +48,5 @@ def end(subscription: Subscription) -> Mark:
     """R17, R19: the deadline itself."""
     assert subscription.deadline is not None
     if subscription.blocked_at:
-        return subscription.deadline, "ban", _("The trial expires: access ends, and nothing is billed")
+        return subscription.deadline, "ban", _("The trial expires, and access ends")
     return subscription.deadline, "circle-arrow-up", _("Upgrade to Production, and billing starts")

@@ -222,12 +222,11 @@ def newest(asked: Asked, rows: QuerySet, column: str, keys: list[Any]) -> list[i
     of_one = tables.from_cursor(asked, rows.filter(**{column: RawSQL("wanted.key", [])}))
     sql, params = of_one.values("pk", "at").query.sql_with_params()
     way = "ASC" if tables.backwards(asked) else "DESC"
+    statement = f"""
+    SELECT found.id FROM unnest(%s::{kind}) AS wanted (key) CROSS JOIN LATERAL ({sql}) AS found (id, at)
+    ORDER BY found.at {way}, found.id {way} LIMIT %s"""  # noqa: S608 - compiled, and constants of this file
     with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT found.id FROM unnest(%s::{kind}) AS wanted (key) CROSS JOIN LATERAL ({sql}) AS found (id, at) "
-            f"ORDER BY found.at {way}, found.id {way} LIMIT %s",
-            [keys, *params, asked.size + 1],
-        )
+        cursor.execute(statement, [keys, *params, asked.size + 1])
         return [pk for (pk,) in cursor.fetchall()]
 
 

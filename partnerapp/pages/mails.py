@@ -6,15 +6,16 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from partnerapp.models import Message, Operator, Organization
+from subscriptions.timeline import of_days
 
 NEWEST = 20
-WORDS = {  # by composer: what the mail is about; {days} of a notice
+WORDS = {  # by composer: what the mail is about; a notice with its "7 days"
     "partnerapp.operator_invitation": _("Invitation to work in Partner App"),
     "onboarding.activation_link": _("Welcome, with the activation link"),
     "onboarding.stopped": _("Onboarding stopped: cause and remedy"),
     "onboarding.import_completed": _("Import completed, the trial has started"),
-    "subscriptions.upgrade_notice": _("Upgrade notice, {days} days before"),
-    "subscriptions.trial_will_expire": _("The trial will expire, {days} days before"),
+    "subscriptions.upgrade_notice": _("Upgrade notice, {days} before"),
+    "subscriptions.trial_will_expire": _("Notice that the trial expires, {days} before"),
     "subscriptions.upgrade_held": _("The upgrade is held"),
     "subscriptions.trial_extended": _("The trial was extended"),
     "subscriptions.upgrade_blocked": _("The automatic upgrade was blocked"),
@@ -65,4 +66,4 @@ def mail_row(message: Message) -> dict[str, Any]:
 def words(message: Message) -> str:
     app, function, days = message.composer
     named = WORDS.get(f"{app}.{function}") or function.replace("_", " ").capitalize()
-    return str(named).format(days=days)
+    return str(named).format(days=of_days(int(days or 0)))

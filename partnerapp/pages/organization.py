@@ -11,9 +11,8 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from onboarding.models import Onboarding
 from onboarding.steps import journey, progress, waiting
-from partnerapp import clock, dates, selection
+from partnerapp import access, clock, dates, selection
 from partnerapp.access import OperatorRequest, page
 from partnerapp.models import Event, Operator, Organization
 from partnerapp.pages import trial
@@ -37,7 +36,7 @@ STATES = {  # tone, icon
     State.CANCELLED: ("", "circle-minus"),
     State.PRODUCTION: ("good", "circle-check"),
 }
-LIKELY = ["extend_trial", "convert_to_production", "resend_activation_link"]  # the first that is allowed is the button
+LIKELY = ["extend_trial", "convert_to_production"]  # the first that is allowed
 
 
 @require_safe
@@ -115,7 +114,7 @@ def subscribed(row: Organization, operator: Operator, at: datetime) -> dict[str,
         "next": what_next(row, at, own=own),
         "menu": items,
         "menu_hint": refusals.pop() if len(refusals) == 1 else "",
-        "likely": likely(items, row.onboarding, copy),
+        "likely": likely(items, row, operator, at),
         "copy": copy,
         "onboarding": onboarding_card(row, operator, at) if subscription.imported_at is None else None,
         "trial": trial.card(subscription, at),
@@ -124,12 +123,16 @@ def subscribed(row: Organization, operator: Operator, at: datetime) -> dict[str,
     }
 
 
-def likely(items: list[dict], onboarding: Onboarding, copy: dict[str, str]) -> dict | None:
-    """The most likely next action: the activation link while it waits, else the first one that can be applied now."""
-    if not copy["refusal"] and onboarding.started_at is None:
-        return {"copies": True}
+def likely(items: list[dict], row: Organization, operator: Operator, at: datetime) -> str | dict:
+    """The most likely next action, "" if there is none that can be applied now: of a pending one, to copy the link or to
+    try again; else the first item of the menu that leads on.
+    """
+    onboarding = row.onboarding
+    if row.subscription.imported_at is None:
+        rules = [onboarding.retrying(at), *([] if onboarding.started_at else [onboarding.copying(at)])]
+        return next((rule.name for rule in rules if rule.allowed and access.may(operator, rule.name, row)), "")
     allowed = {item["name"]: item for item in items if not item["refusal"] and not item["note"]}
-    return next((allowed[name] for name in LIKELY if name in allowed), None)
+    return next((allowed[name] for name in LIKELY if name in allowed), "")
 
 
 # Cards --------------------------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def what_next(organization: Organization, at: datetime, *, own: bool) -> str:
         return words.format(owner=organization.owner.name)
     sentences = {
         State.WITHDRAWN: _("The invitation was withdrawn on {when}. This is final."),
-        State.PRODUCTION: _("In Production since {when}. It stays so until somebody changes it."),
+        State.PRODUCTION: _("In Production since {when}."),
         State.EXPIRED: _("The trial expired on {when}. It can be converted to a production account at any time."),
         State.CANCELLED: _("The trial was cancelled on {when}. It can be converted to a production account."),
     }
@@ -38,8 +38,6 @@ def what_next(organization: Organization, at: datetime, *, own: bool) -> str:
 
 
 def pending(organization: Organization, *, own: bool) -> str:
-    if problem := organization.onboarding.problem:
-        return f"{problem.cause} {problem.remedy}"
     if own:
         return _("Your trial starts when the import of your Microsoft 365 tenant is complete.")
     return _("The trial starts when its Microsoft 365 tenant is connected and the import is complete.")
