@@ -1,3 +1,4 @@
+import django.db.models.deletion
 from django.db import migrations, models
 
 
@@ -7,6 +8,16 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.AlterField(  # event_of_organization begins with it
+            model_name="event",
+            name="organization",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.DO_NOTHING,
+                related_name="events",
+                to="partnerapp.organization",
+            ),
+        ),
         migrations.RemoveIndex(model_name="event", name="event_of_distributor"),
         migrations.RemoveIndex(model_name="event", name="event_of_partner"),
         migrations.AddIndex(

@@ -55,7 +55,7 @@ class Event(models.Model):
         VISITOR = "visitor", _("Visitor")
 
     id = models.BigAutoField(primary_key=True)
-    organization = models.ForeignKey(Organization, models.DO_NOTHING, related_name="events")
+    organization = models.ForeignKey(Organization, models.DO_NOTHING, related_name="events", db_index=False)
     distributor_id = models.BigIntegerField()
     partner_id = models.BigIntegerField(null=True)
     at = models.DateTimeField()

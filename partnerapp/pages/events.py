@@ -30,7 +30,7 @@ from partnerapp.pages import event_words
 from partnerapp.pages.event_words import CATEGORIES
 from partnerapp.pages.lists import FORMATS, remember
 from partnerapp.pages.rows import organization_url, page_url
-from partnerapp.tables import MOST, SIZES, Order, Page, instant, words_of
+from partnerapp.tables import MOST, Order, Page, instant, words_of
 
 
 def visible_events(operator: Operator) -> QuerySet[Event]:
@@ -82,6 +82,7 @@ CHIPS = {
     "billing": gettext_lazy("Trial and billing"),
     "operators": gettext_lazy("Operators"),
 }
+PAGE = 50  # events
 NEWEST = Order("newest", gettext_lazy("Newest"), ("at", "pk"), descending=True, read=instant)
 
 
@@ -97,7 +98,7 @@ class Asked:
     organization: str = ""
     since: date | None = None
     until: date | None = None
-    size: int = SIZES[1]
+    size: int = PAGE
     after: str = ""
     before: str = ""
     order: ClassVar[Order] = NEWEST
@@ -111,6 +112,7 @@ class Asked:
             organization=organization if selection.well_formed(organization) else "",
             since=day_of(params.get("from", "")),
             until=day_of(params.get("to", "")),
+            size=PAGE,
             after=params.get("after", ""),
             before=params.get("before", ""),
         )
