@@ -17,7 +17,7 @@ from partnerapp.actions import Action
 from partnerapp.models import Message, Operator, Organization
 from partnerapp.models.event import WORDS
 from subscriptions.models import Subscription
-from subscriptions.models.subscription import State
+from subscriptions.models.states import State
 
 SHOWN_STATES = {  # where the state says more than the level: tone, icon
     State.HELD: ("warn", "player-pause"),

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from partnerapp.models import Organization
+
 if TYPE_CHECKING:
     from subscriptions.models.subscription import Subscription
 
@@ -44,6 +46,12 @@ class Product(models.Model):
         Product.objects.bulk_create(rows, ignore_conflicts=True)
 
     @classmethod
+    def resold_by(cls, partner: Organization) -> models.QuerySet["Product"]:
+        """What a Partner holds now and may give its customers (R3): active products only."""
+        held = SubscriptionProduct.objects.filter(subscription=partner.pk, until_at=None).values("product")
+        return cls.objects.filter(active=True, code__in=held)
+
+    @classmethod
     def for_a_partner(cls) -> models.QuerySet["Product"]:
         """What a new Partner gets and may resell (R2): every active SKU and add-on."""
         return cls.objects.filter(active=True)
@@ -67,6 +75,11 @@ class SubscriptionProduct(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subscription_id} {self.product_id}"
+
+    @classmethod
+    def held_now(cls, path: str = "") -> models.Prefetch:
+        """A prefetch of what is held now, for `Subscription.held`; `path` leads to the subscription."""
+        return models.Prefetch(f"{path}holdings", cls.objects.filter(until_at=None), to_attr="held_now")
 
     @classmethod
     def provision(cls, subscription: "Subscription", products: models.QuerySet[Product], at: datetime) -> None:
