@@ -7,7 +7,8 @@ from django.utils.translation import ngettext
 
 from partnerapp.actions import Words
 from subscriptions.models import Subscription
-from subscriptions.terms import EXTENSION_WINDOW, NOTICES
+from subscriptions.models.states import State
+from subscriptions.terms import EXPIRATION_NOTICES, EXTENSION_WINDOW, NOTICES
 
 Mark = tuple[datetime, str, Words]  # instant (UTC), icon, sentence
 
@@ -18,15 +19,32 @@ def future(subscription: Subscription, at: datetime) -> list[Mark]:
 
 
 def marks(subscription: Subscription, at: datetime) -> list[Mark]:
-    """All instants of a trial (past ones too): its window, its notices, its end."""
-    if not subscription.under_trial(at):
+    """All instants of a trial (its window, its notices, its end) or of an expiration date, past ones too.
+
+    R21: an upgrade that waits for the Partner has none.
+    """
+    if subscription.state(at) == State.PRODUCTION:
+        return expiration(subscription)
+    waits = subscription.partner_inactive(at) and not subscription.blocked_at
+    if waits or not subscription.under_trial(at):
         return []
     return [*window(subscription, at), *notices(subscription), end(subscription)]
 
 
+def expiration(subscription: Subscription) -> list[Mark]:
+    """R26: the notices before the expiration date, and what happens then."""
+    expiry = subscription.expiry
+    if expiry is None:
+        return []
+    words = _("Notice, {days} before the expiration date")
+    told = [(expiry - before, "mail", words.format(days=of_days(days))) for days, before in EXPIRATION_NOTICES.items()]
+    return [*told, (expiry, "player-pause", _("Suspended: access and the production period end"))]
+
+
 def window(subscription: Subscription, at: datetime) -> list[Mark]:
     """R16: from when the trial can be extended."""
-    if subscription.extended_at or subscription.ends_at is None or not subscription.running(at):
+    never = subscription.extended_at or subscription.owner_inactivity(at) or not subscription.running(at)
+    if never or subscription.ends_at is None:
         return []
     return [(subscription.ends_at - EXTENSION_WINDOW, "calendar-plus", _("Extension window opens"))]
 

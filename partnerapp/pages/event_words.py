@@ -12,7 +12,8 @@ from partnerapp import dates
 from partnerapp.actions import Words
 from partnerapp.models import Event, Operator
 from partnerapp.models.event import WORDS
-from subscriptions.models.subscription import HoldReason
+from subscriptions.models.product import CATALOGUE
+from subscriptions.models.states import HoldReason
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ GRAVE = {
     "consent_declined": WARNING,
     "consent_of_another_tenant": WARNING,
     "upgrade_held": WARNING,
+    "suspended": WARNING,
 }
 CATEGORIES = {  # what each chip of the log shows; every kind but the problems stands in exactly one
     "problems": list(GRAVE),
@@ -41,7 +43,7 @@ CATEGORIES = {  # what each chip of the log shows; every kind but the problems s
     ],
     "billing": [
         "trial_extended", "upgrade_blocked", "upgrade_restored", "upgrade_held", "trial_cancelled", "trial_expired",
-        "converted",
+        "converted", "edited", "suspended", "reinstated", "ended",
     ],
     "operators": ["distributor_added", "operator_joined", "operator_left"],
 }  # fmt: skip
@@ -64,6 +66,9 @@ LABELS = {
     "cancelled_at": gettext_lazy("Trial cancelled"),
     "converted_at": gettext_lazy("In production since"),
     "expired_at": gettext_lazy("Trial expired"),
+    "expires_on": gettext_lazy("Expiration date"),
+    "suspended_at": gettext_lazy("Suspended"),
+    "products": gettext_lazy("SKUs and add-ons"),
     "withdrawn_at": gettext_lazy("Withdrawn"),
     "link_expires_at": gettext_lazy("Link works until"),
     "tid": gettext_lazy("Microsoft 365 tenant"),
@@ -77,8 +82,9 @@ LABELS = {
 }
 # Said elsewhere (who, why, the detail in its cause), or of use to the machinery alone.
 UNSAID = {
-    "extended_by_id", "blocked_by_id", "cancelled_by_id", "converted_by_id", "blocked_reason", "cancelled_reason",
-    "link_version", "link_message_id", "started_oid", "consenter_oid", "consenter_name", "consenter_email", "error_detail",
+    "extended_by_id", "blocked_by_id", "cancelled_by_id", "converted_by_id", "suspended_by_id", "blocked_reason",
+    "cancelled_reason", "suspended_reason", "link_version", "link_message_id", "started_oid", "consenter_oid",
+    "consenter_name", "consenter_email", "error_detail",
 }  # fmt: skip
 ICONS = {  # on a timeline; a grave one has its severity's
     "onboarding": "link",
@@ -86,14 +92,17 @@ ICONS = {  # on a timeline; a grave one has its severity's
     "operators": "users",
 }
 TELLING = {  # what a list says of an event beside its words
-    "trial_extended": "ends_at",
-    "notification_email_changed": "notification_email",
-    "pre_import_error": "error_code",
-    "upgrade_held": "hold_reason",
-    "import_completed": "seats",
-    "link_resent": "link_expires_at",
-    "operator_left": "operator",
+    "trial_extended": ["ends_at"],
+    "notification_email_changed": ["notification_email"],
+    "pre_import_error": ["error_code"],
+    "upgrade_held": ["hold_reason"],
+    "import_completed": ["seats"],
+    "link_resent": ["link_expires_at"],
+    "operator_left": ["operator"],
+    "edited": ["products", "expires_on"],
+    "reinstated": ["expires_on"],
 }
+PRODUCTS = {code: name for code, name, _kind in CATALOGUE}
 
 
 def severity(event: Event) -> Severity:
@@ -137,7 +146,7 @@ def said(name: str, facts: dict[str, Any]) -> str:
         return dates.moment(datetime.fromisoformat(value))
     if name.endswith("_on"):
         return written(date.fromisoformat(value))
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(PRODUCTS.get(one, str(one)) for one in value) if isinstance(value, list) else str(value)
 
 
 def written(day: date) -> str:
@@ -145,14 +154,16 @@ def written(day: date) -> str:
 
 
 def telling(event: Event) -> str:
-    """One line of what changed: `Trial ends: 3 Dec … → 10 Dec …`; "" where the words say it all."""
-    name = TELLING.get(event.kind, "")
-    told = change(event, name) if name else {"after": "", "before": ""}
-    if name == "error_code" or not (told["before"] or told["after"]):
-        return told["after"]
-    return _("{label}: {change}").format(
-        label=told["label"], change=" → ".join(filter(None, (told["before"], told["after"])))
-    )
+    """What changed, in a line: `Trial ends: 3 Dec … → 10 Dec …`; "" where the words say it all."""
+    told = [change(event, name) for name in TELLING.get(event.kind, []) if name in event.before or name in event.after]
+    return "; ".join(line(one) for one in told if one["before"] or one["after"])
+
+
+def line(change: dict[str, str]) -> str:
+    if change["label"] == LABELS["error_code"]:
+        return change["after"]
+    words = " → ".join((change["before"], change["after"] or "–") if change["before"] else (change["after"],))
+    return _("{label}: {change}").format(label=change["label"], change=words)
 
 
 def actor_and_reason(event: Event, operator: Operator) -> tuple[str, str]:

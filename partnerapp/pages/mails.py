@@ -23,6 +23,11 @@ WORDS = {  # by composer: what the mail is about; a notice with its "7 days"
     "subscriptions.trial_cancelled": _("The trial was cancelled"),
     "subscriptions.trial_expired": _("The trial expired"),
     "subscriptions.converted": _("In Production"),
+    "subscriptions.customer_converted": _("A customer went to Production"),
+    "subscriptions.production_expires": _("Notice of the expiration date, {days} before"),
+    "subscriptions.production_suspended": _("Suspended"),
+    "subscriptions.production_reinstated": _("Reinstated"),
+    "subscriptions.partner_ended": _("The production account was ended"),
 }
 SHOWN = {  # tone, icon
     Message.State.QUEUED: ("info", "send"),
@@ -40,12 +45,16 @@ def mails_of(organization: Organization, operator: Operator) -> list[dict[str, A
 
 
 def visible(organization: Organization, operator: Operator) -> QuerySet[Message]:
-    """All mails about an organization; of its own it sees those to itself, and none to its owner's people."""
-    messages = Message.objects.filter(organization=organization)
-    if operator.organization_id != organization.pk:
+    """All mails about an organization. A Partner's people see none to the people of its distributor, and of the mails about
+    itself only those to itself.
+    """
+    messages, own = Message.objects.filter(organization=organization), operator.acts_for
+    if own.parent_id is None:
         return messages
-    to_itself = Q(operator=None, recipient__iexact=organization.notification_email)
-    return messages.filter(to_itself | Q(operator__organization=organization.pk))
+    to_others = Q(operator=None)
+    if own.pk == organization.pk:
+        to_others &= Q(recipient__iexact=organization.notification_email)
+    return messages.filter(to_others | Q(operator__organization=own.pk))
 
 
 def mail_row(message: Message) -> dict[str, Any]:

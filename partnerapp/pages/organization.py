@@ -23,7 +23,7 @@ from partnerapp.pages.outlook import access_why, what_next
 from partnerapp.pages.rows import button, link_expires_at, organization_url, problem_of, whole
 from partnerapp.tables import MOST
 from subscriptions.models import Product, Subscription
-from subscriptions.models.subscription import State
+from subscriptions.models.states import State
 from subscriptions.timeline import Mark, future
 
 TIMELINE = 50  # events; the log has the rest
@@ -35,8 +35,9 @@ STATES = {  # tone, icon
     State.EXPIRED: ("bad", "clock"),
     State.CANCELLED: ("", "circle-minus"),
     State.PRODUCTION: ("good", "circle-check"),
+    State.SUSPENDED: ("bad", "player-pause"),
 }
-LIKELY = ["extend_trial", "convert_to_production"]  # the first that is allowed
+LIKELY = ["extend_trial", "convert_to_production", "edit_skus_and_expiration_date"]  # the first that is allowed
 
 
 @require_safe
@@ -168,6 +169,9 @@ def subscription_card(row: Organization, at: datetime) -> dict[str, Any]:
         "seats": whole(subscription.seats),
         "seats_on": subscription.seats_on,
         "customers": "" if below is None else f"{whole(MOST)}+" if below > MOST else whole(below),
+        "dated": row.kind == Organization.Kind.CUSTOMER and subscription.converted_at is not None,
+        "expiry": subscription.expiry,
+        "expires_on": subscription.expires_on,
         "periods": list(row.periods.order_by("-starts_at").values("starts_at", "ends_at")),
     }
 

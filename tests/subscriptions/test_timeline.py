@@ -3,7 +3,7 @@
 import pytest
 
 from subscriptions.timeline import future
-from tests.factories import DAY, HOUR, NOW, TICK, partner
+from tests.factories import DAY, HOUR, NOW, TICK, customer, partner
 
 
 def ahead(organization, at=NOW):
@@ -81,3 +81,44 @@ def test_all_but_the_window_is_when_the_sweep_looks(contoso):
     assert [
         when for when, icon, _text in future(subscription, NOW) if icon != "calendar-plus"
     ] == subscription.boundaries(NOW)
+
+
+# In production ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def woodgrove(bob):
+    """In production until 24:00 UTC of a day in two weeks."""
+    return customer(bob.acts_for, converted_at=NOW - DAY, expires_on=(NOW + 14 * DAY).date())
+
+
+def test_an_expiration_date_has_its_notices_and_the_suspension_ahead(woodgrove):
+    """R26."""
+    hours = 15 / 24  # from 9:00 to 24:00
+    assert ahead(woodgrove) == [
+        (7 + hours, "Notice, 7 days before the expiration date"),
+        (13 + hours, "Notice, 1 day before the expiration date"),
+        (14 + hours, "Suspended: access and the production period end"),
+    ]
+
+
+def test_access_ends_at_the_last_instant_ahead(woodgrove):
+    subscription = woodgrove.subscription
+    marks = future(subscription, NOW)
+    assert [when for when, _icon, _text in marks] == [when for when in subscription.boundaries(NOW) if when > NOW]
+    end = marks[-1][0]
+    assert [subscription.has_access(at) for at in (end - TICK, end)] == [True, False]
+    assert [len(future(subscription, at)) for at in (end - TICK, end)] == [1, 0]
+
+
+def test_production_without_a_date_has_nothing_ahead(bob):
+    assert ahead(bob.acts_for) == []
+
+
+def test_while_its_partner_is_not_active_an_upgrade_has_no_date(contoso):
+    """R21. A blocked one expires all the same."""
+    expired = partner(contoso, ends_in=-DAY, blocked_at=NOW - 2 * DAY)
+    assert ahead(customer(expired, ends_in=10 * DAY)) == []
+    rows = ahead(customer(expired, "Alpine", ends_in=10 * DAY, blocked_at=NOW))
+    assert rows[-1] == (10, "The trial expires, and access ends")
+    assert not any("window" in text for _days, text in rows)
