@@ -54,6 +54,7 @@ def import_completed(message: Message) -> dict:
         "subscription": subscription,
         "owner": organization.owner,
         "ends": dates.moment(ends),
+        "billing": subscription.billing(message.composed_at),
         "button": {"label": _("Open Partner App"), "url": settings.BASE_URL + "/"},
         "attachments": [trial_end(message, ends)] if ends else [],
         "why": why(message),

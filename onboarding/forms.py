@@ -3,7 +3,7 @@ import uuid
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from partnerapp.forms import Email, Reason, VisibleText
+from partnerapp.forms import ActionForm, Email, Reason, VisibleText
 
 
 class AddPartner(forms.Form):
@@ -36,9 +36,9 @@ class AddPartners(forms.Form):
         return text
 
 
-class NotificationEmail(forms.Form):
+class NotificationEmail(ActionForm):
     email = Email(label=_("Notification email"), help_text=_("Mails about the organization are sent here."))
 
 
-class Withdraw(forms.Form):
+class Withdraw(ActionForm):
     reason = Reason()

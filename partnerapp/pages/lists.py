@@ -101,7 +101,7 @@ def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], a
     return {
         "listing": listing,
         "selection": selection_of(request, chosen),
-        "menu": menu(request.user, chosen, at, add),
+        "menu": menu(request.user, chosen, at, add, table.kind),
         "menu_hint": "" if chosen else nothing_selected(),
     }
 

@@ -14,18 +14,18 @@ from subscriptions.views import DRAWERS as SUBSCRIPTION_DRAWERS
 DRAWERS: list[Drawer] = [*SUBSCRIPTION_DRAWERS, *ONBOARDING_DRAWERS]
 
 
-def menu(operator: Operator, rows: list[Organization], at: datetime, add: dict) -> list[dict]:
-    """What can be done with the selected rows, "Add" first."""
+def menu(operator: Operator, rows: list[Organization], at: datetime, add: dict, kind: str) -> list[dict]:
+    """What can be done with the selected rows of this kind, "Add" first."""
     first = {"name": "add_partner", "icon": "plus", **add, "takes_selection": False}
-    items = actions(operator, rows, at)
+    items = actions(operator, rows, at, kind)
     items[0]["divider"] = True
     return [first, *items]
 
 
-def actions(operator: Operator, rows: list[Organization], at: datetime) -> list[dict]:
-    """What can be done with these rows."""
-    items = [menu_item(drawer, operator, rows, at) for drawer in DRAWERS]
-    items[len(SUBSCRIPTION_DRAWERS)]["divider"] = True
+def actions(operator: Operator, rows: list[Organization], at: datetime, kind: str) -> list[dict]:
+    """What can be done with these rows of this kind."""
+    items = [menu_item(drawer, operator, rows, at) for drawer in DRAWERS if kind in drawer.kinds]
+    items[-len(ONBOARDING_DRAWERS)]["divider"] = True
     return items
 
 

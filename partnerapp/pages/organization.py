@@ -106,7 +106,7 @@ def subscribed(row: Organization, operator: Operator, at: datetime) -> dict[str,
     subscription, own = row.subscription, row.pk == operator.organization_id
     state = subscription.state(at)
     tone, icon = STATES[state]
-    items = actions(operator, [row], at)
+    items = actions(operator, [row], at, row.kind)
     refusals = {item["refusal"] for item in items}
     copy = button(operator, row.onboarding.copying(at), row, organization_url(row.pk))
     return {
