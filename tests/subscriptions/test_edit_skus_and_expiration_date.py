@@ -7,7 +7,7 @@ import pytest
 from partnerapp.actions import AlreadySo, Refused
 from partnerapp.models import Event, Message
 from subscriptions import invariants, lifecycle
-from subscriptions.models import Period, SubscriptionProduct
+from subscriptions.models import Period, Product, SubscriptionProduct
 from subscriptions.models.period import billed_time
 from tests.factories import DAY, HOUR, NOW, TICK, customer, fresh, partner
 
@@ -29,7 +29,8 @@ def woodgrove(northwind):
 
 
 def holding(row, codes):
-    SubscriptionProduct.objects.filter(subscription=row.pk).exclude(product__in=codes).delete()
+    row.subscription.holdings.all().delete()
+    SubscriptionProduct.provision(row.subscription, Product.objects.filter(code__in=codes), NOW - 7 * DAY)
     return fresh(row)
 
 
