@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from onboarding.models import Onboarding
 from partnerapp.models import Event, Message, Organization
 from partnerapp.pages import mails, organization
 from subscriptions.models import Period, Subscription
@@ -139,6 +140,14 @@ def test_a_pending_one_shows_its_steps_whom_it_waits_for_and_what_stopped_it(con
     assert [step["state"] for step in card["steps"]] == ["done", "error", "todo", "todo", "todo", "todo"]
     assert (card["waiting"]["text"], card["link_expired"]) == ("You: send a new link", True)
     assert "Microsoft has not shown the consent for 15 minutes" in words(alice, row)
+
+
+def test_consent_that_is_needed_again_is_said_and_can_be_tried_again(words, context, alice, charlie, fabrikam):
+    Onboarding.objects.filter(pk=fabrikam.pk).update(consent_lost_at=NOW - DAY)
+    assert "Consent is needed again since 30 Nov 2026, 09:00 UTC." in words(alice, fabrikam)
+    assert likely(context(alice, fabrikam)) == "try_again"
+    assert likely(context(charlie, fabrikam)) == ""
+    assert context(charlie, fabrikam)["retry"]["refusal"].startswith("Only Contoso Distribution can")
 
 
 # Cards --------------------------------------------------------------------------------------------------------------

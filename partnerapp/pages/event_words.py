@@ -30,6 +30,7 @@ GRAVE = {
     "pre_import_error": ERROR,
     "consent_declined": WARNING,
     "consent_of_another_tenant": WARNING,
+    "consent_lost": WARNING,
     "upgrade_held": WARNING,
     "suspended": WARNING,
 }
@@ -39,11 +40,11 @@ CATEGORIES = {  # what each chip of the log shows; every kind but the problems s
         "added", "activation_pressed", "link_copied", "link_resent", "link_reset", "notification_email_changed",
         "invitation_withdrawn", "onboarding_started", "onboarding_continued", "consent_returned", "consent_declined",
         "consent_of_another_tenant", "consent_granted", "management_configured", "pre_import_error", "tried_again",
-        "import_completed",
+        "import_completed", "consent_lost", "consent_regained",
     ],
     "billing": [
         "trial_extended", "upgrade_blocked", "upgrade_restored", "upgrade_held", "trial_cancelled", "trial_expired",
-        "converted", "edited", "suspended", "reinstated", "ended",
+        "converted", "edited", "suspended", "reinstated", "ended", "seats_counted",
     ],
     "operators": ["distributor_added", "operator_joined", "operator_left"],
 }  # fmt: skip
@@ -78,6 +79,7 @@ LABELS = {
     "error_code": gettext_lazy("Cause"),
     "error_at": gettext_lazy("Stopped"),
     "error": gettext_lazy("Microsoft's answer"),
+    "consent_lost_at": gettext_lazy("Consent needed again"),
     "repeat_trial_allowed_at": gettext_lazy("Another trial allowed"),
 }
 # Said elsewhere (who, why, the detail in its cause), or of use to the machinery alone.
@@ -97,6 +99,7 @@ TELLING = {  # what a list says of an event beside its words
     "pre_import_error": ["error_code"],
     "upgrade_held": ["hold_reason"],
     "import_completed": ["seats"],
+    "seats_counted": ["seats"],
     "link_resent": ["link_expires_at"],
     "operator_left": ["operator"],
     "edited": ["products", "expires_on"],

@@ -14,6 +14,7 @@ WORDS = {  # by composer: what the mail is about; a notice with its "7 days"
     "onboarding.activation_link": _("Welcome, with the activation link"),
     "onboarding.stopped": _("Onboarding stopped: cause and remedy"),
     "onboarding.import_completed": _("Import completed, the trial has started"),
+    "onboarding.consent_needed": _("Consent is needed again"),
     "subscriptions.upgrade_notice": _("Upgrade notice, {days} before"),
     "subscriptions.trial_will_expire": _("Notice that the trial expires, {days} before"),
     "subscriptions.upgrade_held": _("The upgrade is held"),

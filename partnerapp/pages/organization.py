@@ -117,6 +117,8 @@ def subscribed(row: Organization, operator: Operator, at: datetime) -> dict[str,
         "menu_hint": refusals.pop() if len(refusals) == 1 else "",
         "likely": likely(items, row, operator, at),
         "copy": copy,
+        "retry": button(operator, row.onboarding.retrying(at), row, organization_url(row.pk)),
+        "consent_lost_at": row.onboarding.consent_lost_at,
         "onboarding": onboarding_card(row, operator, at) if subscription.imported_at is None else None,
         "trial": trial.card(subscription, at),
         "subscription": subscription_card(row, at),
@@ -125,15 +127,16 @@ def subscribed(row: Organization, operator: Operator, at: datetime) -> dict[str,
 
 
 def likely(items: list[dict], row: Organization, operator: Operator, at: datetime) -> str | dict:
-    """The most likely next action, "" if there is none that can be applied now: of a pending one, to copy the link or to
-    try again; else the first item of the menu that leads on.
+    """The most likely next action, "" if there is none that can be applied now: to try again what stopped, or to copy the
+    link that waits; else the first item of the menu that leads on.
     """
-    onboarding = row.onboarding
-    if row.subscription.imported_at is None:
-        rules = [onboarding.retrying(at), *([] if onboarding.started_at else [onboarding.copying(at)])]
-        return next((rule.name for rule in rules if rule.allowed and access.may(operator, rule.name, row)), "")
+    onboarding, pending = row.onboarding, row.subscription.imported_at is None
+    waits = [onboarding.copying(at)] if pending and onboarding.started_at is None else []
+    for rule in [onboarding.retrying(at), *waits]:
+        if rule.allowed and access.may(operator, rule.name, row):
+            return rule.name
     allowed = {item["name"]: item for item in items if not item["refusal"] and not item["note"]}
-    return next((allowed[name] for name in LIKELY if name in allowed), "")
+    return "" if pending else next((allowed[name] for name in LIKELY if name in allowed), "")
 
 
 # Cards --------------------------------------------------------------------------------------------------------------
