@@ -262,7 +262,7 @@ def events(request: OperatorRequest) -> HttpResponse:
     }
     fragment = request.htmx and not request.htmx.history_restore_request
     response = render(request, f"events/{'list' if fragment else 'page'}.html", context)
-    return remember(request, response, asked) if fragment else response
+    return remember(request, response, asked.here) if fragment else response
 
 
 def log(asked: Asked, found: Found) -> dict[str, Any]:
