@@ -210,6 +210,10 @@ def test_a_search_finds_partners_customers_and_ones_own(shown, alice, bob, conto
     assert shown(bob, q="tail") == shown(bob, q="wood x") == shown(alice, q="!!!") == []
     assert shown(alice, q="north", chip="onboarding") == ["Added"]
     assert shown(alice, q="tail", organization=northwind.pk) == []
+    assert shown(alice, q="cont", organization=northwind.pk) == []
+    assert (
+        shown(alice, organization=contoso.pk) == shown(alice, q="cont", organization=contoso.pk) == ["Operator joined"]
+    )
 
 
 def test_a_search_that_finds_too_many_says_so(signed_in, alice, contoso, monkeypatch):
@@ -317,6 +321,13 @@ def test_an_export_is_also_a_spreadsheet(signed_in, alice, many):
     answer = signed_in(alice).get(f"{URL}export/?format=xlsx")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="events.xlsx"'
     assert body(answer).startswith(b"PK")
+
+
+def test_a_file_has_no_formula(signed_in, alice, contoso):
+    record(partner(contoso, "=1+1"), reason='=HYPERLINK("http://evil.example")', by="@evil")
+    _headings, line = csv.reader(io.StringIO(body(signed_in(alice).get(f"{URL}export/")).decode("utf-8-sig")))
+    assert [cell for cell in line if cell.startswith(("=", "@"))] == []
+    assert "'=1+1" in line
 
 
 # With many events ---------------------------------------------------------------------------------------------------

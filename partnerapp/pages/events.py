@@ -181,23 +181,27 @@ def organizations(asked: Asked, operator: Operator) -> Found:
     visible: QuerySet[Organization] = access.visible_to(operator)
     if asked.organization:
         visible = visible.filter(pk=asked.organization)
-    names = dict(searched(asked, operator, visible).values_list("pk", "name")[: MOST + 1])
+    own = operator.acts_for
+    names = dict(searched(asked.q, own, visible).values_list("pk", "name")[: MOST + 1])
+    if asked.organization in {"", str(own.pk)} and finds(asked.q, own):
+        names = {own.pk: own.name, **names}
     named = names.get(int(asked.organization or 0), "")
     return Found(list(names)[:MOST], len(names) > MOST, named)
 
 
-def searched(asked: Asked, operator: Operator, visible: QuerySet) -> QuerySet:
-    """Those with words that begin with each word of the search: Partners, customers, and one's own organization."""
-    own = operator.acts_for
-    if not asked.q:
+def searched(q: str, own: Organization, visible: QuerySet) -> QuerySet:
+    """The Partners and customers with words that begin with each word of the search; all, if there is none."""
+    if not q:
         return visible
     kinds = [Organization.Kind.PARTNER, Organization.Kind.CUSTOMER]
-    queries = [query for kind in kinds if (query := search_query(asked.q, own.pk, kind))]
-    if not queries:
-        return visible.none()
-    found = visible.filter(search__finds=" | ".join(f"({query})" for query in queries))
-    ours = all(any(word.startswith(part) for word in own.name_key.split()) for part in fold(asked.q).split())
-    return found | visible.filter(pk=own.pk) if ours else found
+    queries = [f"({query})" for kind in kinds if (query := search_query(q, own.pk, kind))]
+    return visible.filter(search__finds=" | ".join(queries)) if queries else visible.none()
+
+
+def finds(q: str, own: Organization) -> bool:
+    """Whether the search finds one's own organization, which stands in no list."""
+    parts, words = fold(q).split(), own.name_key.split()
+    return bool(parts) and all(any(word.startswith(part) for word in words) for part in parts)
 
 
 def found_page(asked: Asked, operator: Operator, found: Found) -> Page:
