@@ -50,6 +50,8 @@ def event_row(event: Event, operator: Operator) -> dict[str, Any]:
         "id": str(event.pk),
         "url": page_url("event", event.pk),
         "at": event.at,
+        "iso": event.at.isoformat(),
+        "moment": dates.moment(event.at),
         "exact": dates.second(event.at),
         "severity": {"word": severity.word, "icon": severity.icon, "tone": severity.tone},
         "icon": event_words.icon(event),
