@@ -101,6 +101,13 @@ def test_a_kind_and_a_fact_that_nobody_named_are_shown_all_the_same(fabrikam):
     ]
 
 
+def test_an_operators_role_is_told_in_words(contoso, alice):
+    event = record(
+        contoso, "operator_role_changed", by=alice, before={"role": "admin"}, after={"name": "Victor", "role": "viewer"}
+    )
+    assert event_words.telling(event) == "Name: Victor; Role: Admin → Viewer"
+
+
 # For whom -----------------------------------------------------------------------------------------------------------
 
 

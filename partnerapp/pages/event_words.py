@@ -46,11 +46,18 @@ CATEGORIES = {  # what each chip of the log shows; every kind but the problems s
         "trial_extended", "upgrade_blocked", "upgrade_restored", "upgrade_held", "trial_cancelled", "trial_expired",
         "converted", "edited", "suspended", "reinstated", "ended", "seats_counted",
     ],
-    "operators": ["distributor_added", "operator_joined", "operator_left"],
+    "operators": [
+        "distributor_added", "operator_invited", "operator_invitation_resent", "operator_invitation_withdrawn",
+        "operator_joined", "operator_role_changed", "operator_disabled", "operator_enabled", "operator_left",
+    ],
 }  # fmt: skip
 
 LABELS = {
-    "name": gettext_lazy("Organization name"),
+    "name": gettext_lazy("Name"),
+    "email": gettext_lazy("Email"),
+    "role": gettext_lazy("Role"),
+    "invited_at": gettext_lazy("Invited"),
+    "disabled_at": gettext_lazy("Disabled"),
     "notification_email": gettext_lazy("Notification email"),
     "admin": gettext_lazy("Admin"),
     "operator": gettext_lazy("Operator"),
@@ -101,6 +108,12 @@ TELLING = {  # what a list says of an event beside its words
     "import_completed": ["seats"],
     "seats_counted": ["seats"],
     "link_resent": ["link_expires_at"],
+    "operator_invited": ["name", "role"],
+    "operator_invitation_resent": ["name"],
+    "operator_invitation_withdrawn": ["name"],
+    "operator_role_changed": ["name", "role"],
+    "operator_disabled": ["name"],
+    "operator_enabled": ["name"],
     "operator_left": ["operator"],
     "edited": ["products", "expires_on"],
     "reinstated": ["expires_on"],
@@ -145,6 +158,8 @@ def said(name: str, facts: dict[str, Any]) -> str:
         return str(explain(value, facts.get("error_detail", "")).cause)
     if name == "hold_reason":
         return str(HoldReason(value).label)
+    if name == "role":
+        return str(Operator.Role(value).label)
     if name.endswith("_at"):
         return dates.moment(datetime.fromisoformat(value))
     if name.endswith("_on"):
