@@ -13,7 +13,17 @@ from partnerapp.models import Event, Message, Organization
 from partnerapp.pages import mails, organization
 from subscriptions.models import Period, Subscription
 from subscriptions.models.subscription import State
-from tests.factories import DAY, HOUR, NOW, OperatorFactory, customer, notice, partner, pending_partner
+from tests.factories import (
+    DAY,
+    HOUR,
+    NOW,
+    OperatorFactory,
+    customer,
+    notice,
+    partner,
+    pending_customer,
+    pending_partner,
+)
 from tests.test_architecture import CHECKOUT
 
 STATES = {
@@ -415,9 +425,10 @@ def test_the_number_of_queries_is_constant(signed_in, request, bob, settings, wh
     assert counts[0] == counts[1] <= 12, captured.captured_queries
 
 
-def test_a_pending_ones_page_takes_no_more(signed_in, alice, contoso, settings):
+@pytest.mark.parametrize("make", [pending_partner, pending_customer, customer])
+def test_a_pending_ones_and_a_customers_page_take_no_more(signed_in, alice, contoso, bob, settings, make):
     settings.DEMO = False
-    client, row = signed_in(alice), pending_partner(contoso)
+    client, row = signed_in(alice), make(contoso if make is pending_partner else bob.acts_for)
     with CaptureQueriesContext(connection) as captured:
         client.get(url(row))
     assert len(captured) <= 12
