@@ -5,6 +5,7 @@ Contoso (Alice; Victor, a Viewer) ─┬─ Northwind (Bob) ── its customers
                                    └─ Adatum
 Litware (Mallory) ── Relecloud, Proseware
 
+Dora was disabled and Nina is invited: two more of Contoso's operators.
 Adatum, Coho and Proseware stopped before they were connected; the other Partners and customers are in a trial.
 """
 
@@ -42,6 +43,9 @@ ACTIONS = [url for url in LABELS if url.startswith("/organizations/actions/") an
 ADD = [url for url, label in LABELS.items() if label == "add_partner"]
 TRIAL_ACTIONS = [url for url in ACTIONS if any(word in url for word in ("trial", "subscription", "production"))]
 PRESSES = [url for url in ACTIONS if url.endswith(("/copy_activation_link/", "/try_again/"))]  # without a drawer
+OPERATOR_ACTIONS = [url for url in LABELS if url.startswith("/operators/actions/") and "invite_operator" not in url]
+OPERATOR_PAGES = ["/operators/", "/operators/pending/"]
+INVITE = ["/operators/actions/invite_operator/"]
 LISTS = [f"/invoice/partners/{which}{what}" for which in ("", "pending/") for what in ("", "selection/", "export/")]
 ROW_PAGES = ["/organizations/nonsense/", "/events/nonsense/"]  # of a row whose id stands in the path
 LOG = ["/events/", "/events/export/"]
@@ -65,6 +69,14 @@ WORKS_FOR = {
     "bob": "northwind",
     "charlie": "fabrikam",
 }
+STAFF_OF = WORKS_FOR | {"dora": "contoso", "nina": "contoso"}  # whose operators these are
+FIT = {  # on whom each action is allowed, if one may: Alice, Mallory, Bob and Charlie are the last Admins (R14)
+    "/operators/actions/change_role/": {"victor", "nina"},
+    "/operators/actions/disable_operator/": {"victor"},
+    "/operators/actions/enable_operator/": {"dora"},
+    "/operators/actions/resend_invitation/": {"nina"},
+    "/operators/actions/withdraw_invitation/": {"nina"},
+}
 OUTSIDE = ["nobody", "expired", "dora", "stan"]  # not signed in; no more; disabled meanwhile; of the Vendor's staff
 
 # Whose rows these are, from the drawing alone and not from the code that this is about.
@@ -82,6 +94,7 @@ FORM = {
     "name": "Tailspin",
     "email": "new@tailspin.example",
     "lines": "Tailspin <new@tailspin.example>",
+    "role": "admin",
     "request_key": str(uuid.UUID(int=1)),
     "theme": "dark",
 }
@@ -117,6 +130,7 @@ def undone() -> Iterator[None]:
 @dataclass
 class Trees:
     rows: dict[str, Organization]
+    operators: dict[str, Operator]
     browsers: dict[str, Browser]
     events: dict[str, int]
 
@@ -124,6 +138,8 @@ class Trees:
         """The id of a row (for the page of an event: of one of its events); of "missing": one that no row has."""
         if url == "/events/nonsense/":
             return self.events.get(row, max(self.events.values()) + 1)
+        if row in self.operators:
+            return self.operators[row].pk
         return self.rows[row].pk if row in self.rows else self.rows["litware"].pk + 1
 
 
@@ -133,10 +149,12 @@ def two_trees(django_db_setup, django_db_blocker) -> Iterator[Trees]:
     with django_db_blocker.unblock(), undone():
         with connection.cursor() as cursor:  # ids that stand nowhere else on a page, and nobody's between them
             cursor.execute("ALTER SEQUENCE organization_id_seq INCREMENT 2 RESTART 700000000")
-            cursor.execute("ALTER SEQUENCE event_id_seq INCREMENT 2 RESTART 800000000")
+            cursor.execute("ALTER SEQUENCE operator_id_seq INCREMENT 2 RESTART 800000000")
+            cursor.execute("ALTER SEQUENCE event_id_seq INCREMENT 2 RESTART 900000000")
         rows = plant()
+        operators = everybody(rows)
         events = {name: Event.record(row, "added", at=NOW, by=None).pk for name, row in rows.items()}
-        yield Trees(rows, everybody(rows), events)
+        yield Trees(rows, operators, browsers_of(operators), events)
 
 
 def address(url: str, pk: object) -> str:
@@ -154,14 +172,18 @@ def plant() -> dict[str, Organization]:
     return rows
 
 
-def everybody(rows: dict[str, Organization]) -> dict[str, Browser]:
-    """Their browsers. Dora was disabled after she had signed in."""
-    people = {who: OperatorFactory(organization=rows[row], name=who.title()) for who, row in WORKS_FOR.items()}
+def everybody(rows: dict[str, Organization]) -> dict[str, Operator]:
+    people = {who: OperatorFactory(organization=rows[row], name=who.title()) for who, row in STAFF_OF.items()}
     Operator.objects.filter(pk=people["victor"].pk).update(role=Operator.Role.VIEWER)
-    people["dora"] = OperatorFactory(organization=rows["contoso"], name="Dora")
-    people["stan"] = Operator.objects.create_superuser("stan", "stan@vendor.example", "a password", name="Stan")
-    browsers = {who: Browser(operator) for who, operator in people.items()}
-    Operator.objects.filter(pk=people["dora"].pk).update(disabled_at=NOW)
+    Operator.objects.filter(pk=people["nina"].pk).update(tid=None, oid=None, accepted_at=None, role="viewer")
+    return people
+
+
+def browsers_of(operators: dict[str, Operator]) -> dict[str, Browser]:
+    """Theirs, and of those who are outside. Dora was disabled after she had signed in."""
+    stan = Operator.objects.create_superuser("stan", "stan@vendor.example", "a password", name="Stan")
+    browsers = {who: Browser(operator) for who, operator in (operators | {"stan": stan}).items()}
+    Operator.objects.filter(pk=operators["dora"].pk).update(disabled_at=NOW)
     browsers |= {"nobody": Browser(), "expired": Browser()}
     browsers["expired"].cookies[settings.SESSION_COOKIE_NAME] = "x" * 32
     return browsers

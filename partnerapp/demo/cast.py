@@ -16,7 +16,7 @@ from partnerapp.microsoft365.consent import Profile
 from partnerapp.microsoft365.sandbox import directory
 from partnerapp.microsoft365.sandbox.directory import Person
 from partnerapp.microsoft365.signin import Identity
-from partnerapp.models import Message, Operator, Organization
+from partnerapp.models import Message, Operator, Organization, team
 from partnerapp.models.organization import next_id
 from subscriptions import lifecycle
 from subscriptions.models import Product, Subscription, SubscriptionProduct
@@ -57,10 +57,26 @@ def load(now: datetime) -> None:
     only_in_the_demo()
     Product.ensure_catalogue()
     alice = join("Contoso Distribution", directory.ALICE, now - timedelta(days=90))
-    join_as_viewer(alice, directory.VICTOR, now - timedelta(days=89))
     join("Litware", directory.MALLORY, now - timedelta(days=60))
-    play(acts(alice, now), now)
+    play([*colleagues(alice, now), *acts(alice, now)], now)
     (settings.DEMO_DIR / "credentials.txt").write_text(sign_in_help() + "\n")
+
+
+def colleagues(alice: Operator, now: datetime) -> list[Act]:
+    """Contoso's other operators: Victor and Beate work there, Dirk does no more, Nina was just invited. The last one's
+    address is wrong.
+    """
+    ago = lambda **length: now - timedelta(**length)  # noqa: E731
+    admin, viewer = Operator.Role.ADMIN, Operator.Role.VIEWER
+    return [
+        Act(ago(days=89), lambda at: join_as(alice, directory.VICTOR, viewer, at)),
+        Act(ago(days=70), lambda at: join_as(alice, directory.DIRK, viewer, at)),
+        Act(ago(days=61), lambda at: join_as(alice, directory.BEATE, viewer, at)),
+        Act(ago(days=40), lambda at: team.change_role(known(directory.BEATE), admin, by=alice, at=at)),
+        Act(ago(days=11), lambda at: team.disable(known(directory.DIRK), by=known(directory.BEATE), at=at)),
+        Act(ago(days=2), lambda at: invite(alice, directory.OSKAR, viewer, at)),
+        Act(ago(hours=3), lambda at: invite(alice, directory.NINA, viewer, at)),
+    ]
 
 
 def acts(alice: Operator, now: datetime) -> list[Act]:
@@ -113,14 +129,16 @@ def play(script: list[Act], now: datetime) -> None:
 
 
 def deliver(at: datetime, now: datetime) -> None:
-    """The mail server's past: it took all, except that Lucerne's upgrade notices were refused. The last hours' are still
-    to be sent, so that the mailbox has something to show.
+    """The mail server's past: it took all, except that Lucerne's upgrade notices were refused, and an invitation to nobody.
+    The last hours' are still to be sent, so that the mailbox has something to show.
     """
     if at > now - timedelta(hours=6):
         return
     waiting = Message.objects.filter(state=Message.State.QUEUED)
+    refused = {"state": Message.State.REFUSED, "attempts": 1}
     lost = waiting.filter(organization__name="Lucerne", kind__startswith="subscriptions.upgrade_notice")
-    lost.update(state=Message.State.REFUSED, attempts=1, last_error="550 5.7.1 Rejected by policy")
+    lost.update(**refused, last_error="550 5.7.1 Rejected by policy")
+    waiting.filter(recipient__endswith="@contosso.example").update(**refused, last_error="550 5.1.1 No such user here")
     waiting.update(state=Message.State.SENT, attempts=1, accepted_at=at)
 
 
@@ -133,8 +151,19 @@ def join(name: str, person: Person, at: datetime) -> Operator:
     return operator(distributor, person, Operator.Role.ADMIN, at)
 
 
-def join_as_viewer(admin: Operator, person: Person, at: datetime) -> Operator:
-    return operator(admin.acts_for, person, Operator.Role.VIEWER, at)
+def invite(by: Operator, person: Person, role: str, at: datetime) -> Operator:
+    return team.invite(by.acts_for, email=person.username, name=person.name, role=role, by=by, at=at)
+
+
+def join_as(by: Operator, person: Person, role: str, at: datetime) -> None:
+    """Invited and signed in at once."""
+    invited = invite(by, person, role, at)
+    joined = team.accept(invited.invitation_token(), identity(person), at=at)
+    Operator.objects.filter(pk=joined.pk).update(time_zone="Europe/Berlin")
+
+
+def known(person: Person) -> Operator:
+    return Operator.objects.select_related("organization").get(oid=person.oid)
 
 
 def operator(organization: Organization, person: Person, role: str, at: datetime) -> Operator:
@@ -223,6 +252,8 @@ def trial(contoso: Organization, n: int, at: datetime) -> tuple[Organization, Su
 PEOPLE = [
     (directory.ALICE, "Admin of the distributor Contoso Distribution: everything"),
     (directory.VICTOR, "Viewer of Contoso Distribution: sees, changes nothing"),
+    (directory.BEATE, "Admin of Contoso Distribution, too"),
+    (directory.NINA, "invited to Contoso Distribution as Viewer: the link is in the mailbox"),
     (directory.MALLORY, "Admin of another distributor, Litware: sees nothing of Contoso's"),
     (directory.BOB, "Admin of the Partner Northwind (production)"),
     (directory.CHARLIE, "Admin of the Partner Fabrikam (trial)"),

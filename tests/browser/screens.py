@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Page, expect
 
 from tests.browser import portal
-from tests.browser.portal import PARTNERS, PENDING
+from tests.browser.portal import OPERATORS, PARTNERS, PENDING, PENDING_OPERATORS
 
 Step = Callable[[Page], object]
 ACTIONS = "/organizations/actions"
@@ -108,7 +108,22 @@ def drawer(path: str, action: str, names: list[str]) -> Screen:
     return Screen(path, (lambda page: portal.choose(page, action, *names),))
 
 
+ROW_CHOICES: dict[str, tuple[str, str, str]] = {  # the page, the item of a row's menu, whose row
+    "change_role": (OPERATORS, "Change role", "Victor Vance"),
+    "disable_operator": (OPERATORS, "Disable", "Victor Vance"),
+    "enable_operator": (OPERATORS, "Enable", "Dirk Dorn"),
+    "resend_invitation": (PENDING_OPERATORS, "Resend invitation", "Oskar Ohm"),
+    "withdraw_invitation": (PENDING_OPERATORS, "Withdraw invitation", "Oskar Ohm"),
+}
+
+
+def row_drawer(path: str, action: str, name: str) -> Screen:
+    return Screen(path, (lambda page: portal.choose_for(page, action, name),))
+
+
 DRAWERS = {name: drawer(*choice) for name, choice in CHOICES.items()}
+DRAWERS |= {name: row_drawer(*choice) for name, choice in ROW_CHOICES.items()}
+DRAWERS["invite_operator"] = Screen(OPERATORS, (press("Invite operator"),))
 ADD = DRAWERS["add_partner"].steps
 SEVERAL = (*ADD, follow("Add several at once"), follow("Add one"), follow("Add several at once"))
 LINES = "Fourth Coffee <it@fourthcoffee.example>\nRelecloud, it@relecloud\nFabrikam\tit@fabrikam.example"
@@ -118,6 +133,9 @@ ANSWERS = {
     "add_several_checked": Screen(PARTNERS, (*SEVERAL, fill("Partners", LINES), apply)),
     "mail_preview": Screen(PARTNERS, (*FILLED, lambda page: page.get_by_text("Preview of the email").click())),
     "form_error": Screen(PARTNERS, (*FILLED, fill("Notification email", "it@fourthcoffee"), apply)),
+    "invited_already": Screen(
+        OPERATORS, (*DRAWERS["invite_operator"].steps, fill("Email", "victor@contoso.example"), apply)
+    ),
     "refusal": Screen(PARTNERS, (*DRAWERS["extend_trial_too_early"].steps, apply_anyway)),
 }
 LISTS = {
@@ -131,6 +149,12 @@ LISTS = {
     "nothing_in_this_state": Screen(f"{PENDING}?chip=withdrawn"),
     "none_yet": Screen(PARTNERS, person="Mallory Moss"),
     "none_pending": Screen(PENDING, person="Mallory Moss"),
+    "operators": Screen(OPERATORS),
+    "pending_operators": Screen(PENDING_OPERATORS),
+    "operator_menu": Screen(OPERATORS, (press("Actions for Beate Brandt"),)),
+    "operator_menu_of_the_last_admin": Screen(OPERATORS, (press("Actions for Bob Berg"),), person="Bob Berg"),
+    "operator_menu_of_a_viewer": Screen(OPERATORS, (press("Actions for Alice Adler"),), person="Victor Vance"),
+    "no_pending_operators": Screen(PENDING_OPERATORS, person="Mallory Moss"),
     "viewer": Screen(PARTNERS, (select("Fabrikam"), press("Actions")), person="Victor Vance"),
 }
 EVENTS = "/events/"
@@ -166,6 +190,7 @@ PAGES = {
     "profile_menu": Screen(PARTNERS, (lambda page: page.locator("[popovertarget=profile-menu]").click(),)),
     "shortcuts": Screen(PARTNERS, (press("Keyboard shortcuts"),)),
     "reset_question": Screen(PARTNERS, (press("Reset"),)),
+    "invite_operator_page": Screen("/operators/actions/invite_operator/"),
     "add_partner_page": Screen(f"{ACTIONS}/add_partner/"),
     "mailbox": Screen("/demo/mailbox/"),
     "mail": Screen("/demo/mailbox/", (follow("invited you"),)),

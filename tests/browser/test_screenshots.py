@@ -46,7 +46,16 @@ def narrow(screen: Screen, theme: str = "light") -> Picture:
     return Picture(screen, width=390, height=844, theme=theme)
 
 
-SHOWN = ["pending", "actions_menu", "selection", "search", "nothing_matches", "none_yet"]
+SHOWN = [
+    "pending",
+    "actions_menu",
+    "selection",
+    "search",
+    "nothing_matches",
+    "none_yet",
+    "operators",
+    "pending_operators",
+]
 PICTURES = {
     "partners": Picture(LISTS["partners"]),
     "partners_dark": Picture(LISTS["partners"], theme="dark"),

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("partnerapp", "0004_shortcuts"),
+        ("partnerapp", "0005_operator_last_event"),
     ]
 
     operations = [
