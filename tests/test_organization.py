@@ -294,6 +294,12 @@ def test_a_distributors_own_page_is_simple(words, context, alice, contoso):
     assert "menu" not in context(alice, contoso)
 
 
+def test_ones_own_page_leads_to_the_operators(signed_in, alice, charlie, contoso, fabrikam):
+    link = 'class="button" href="/operators/"'
+    for operator, row, there in ((alice, contoso, True), (charlie, fabrikam, True), (alice, fabrikam, False)):
+        assert (link in signed_in(operator).get(url(row)).content.decode()) == there
+
+
 # Mails --------------------------------------------------------------------------------------------------------------
 
 
