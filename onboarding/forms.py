@@ -1,9 +1,13 @@
 import uuid
+from typing import Any
 
 from django import forms
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from partnerapp.forms import Email, Reason, VisibleText
+from partnerapp.models import Organization
+from subscriptions.models import Product
 
 
 class AddPartner(forms.Form):
@@ -12,6 +16,30 @@ class AddPartner(forms.Form):
     name = VisibleText(label=_("Organization name"), max_length=120)
     email = Email(label=_("Notification email"), help_text=_("The activation link is sent here."))
     request_key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+
+
+class AddCustomer(AddPartner):
+    """R3: and exactly one SKU and any add-ons, of those that the Partner holds."""
+
+    sku = forms.ChoiceField(label=_("SKU assignment"), widget=forms.RadioSelect)
+    add_ons = forms.MultipleChoiceField(
+        label=_("Add-on assignment"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, partner: Organization, data: QueryDict | None = None) -> None:
+        super().__init__(data)
+        offered = list(Product.resold_by(partner))
+        not_held = _("{partner} does not hold %(value)s, so it cannot be assigned to a customer.")
+        for name, kind in (("sku", Product.Kind.SKU), ("add_ons", Product.Kind.ADDON)):
+            field: Any = self.fields[name]
+            field.choices = [(product.code, product.name) for product in offered if product.kind == kind]
+            words = not_held.format(partner=partner.name.replace("%", "%%"))
+            field.error_messages |= {"invalid_choice": words, "required": _("Choose the SKU of this customer.")}
+
+    def clean_sku(self) -> str:
+        if len(self.data.getlist("sku")) > 1:
+            raise forms.ValidationError(_("A customer has exactly one SKU."))
+        return self.cleaned_data["sku"]
 
 
 class AddPartners(forms.Form):

@@ -55,7 +55,8 @@ class Table:
     """A list of organizations: its URL's name, the right to see it, and its rows as an operator may see them.
 
     `shown` loads what `row` (on the page, under `headings`) and `columns` (of an export) show of each. The first chip is
-    everything, the first order the default; a chip goes with that order alone, unless one searches.
+    everything, the first order the default; a chip goes with that order alone, unless one searches. `add` is the action
+    that adds one and its URL's name, `adding` what stands in its way at an instant (UTC) beside the right to it.
     """
 
     name: str
@@ -63,17 +64,30 @@ class Table:
     action: str
     kind: str
     rows: Callable[[Operator], QuerySet]
-    shown: Callable[[QuerySet], QuerySet]
-    row: Callable[[Any, Operator, datetime], dict[str, Any]]
+    shown: Callable[[QuerySet, Operator], QuerySet]
+    row: Callable[["Table", Any, Operator, datetime], dict[str, Any]]
     headings: Mapping[str, Words]
     columns: Sequence[tuple[Words, Callable[[Any, datetime], Cell]]]
     chips: Sequence[Chip]
     orders: Sequence[Order]
+    template: str
+    icon: str
+    empty: tuple[Words, Words]  # what stands in its place without any row: heading and sentence
+    add: str
+    add_label: Words
+    select_first: Words
+    adding: Callable[[Operator, datetime], str] = lambda operator, at: ""
+    for_distributors: Sequence[Words] = ()  # headings of columns that say the same in each row of anybody else's
     watched: Callable[[Operator], QuerySet] | None = None  # rows that an open page goes on watching after they left
+    moves_to: "Table | None" = None  # the list in which they are then
 
     @property
     def url(self) -> str:
         return reverse(self.name)
+
+    def shows(self, heading: Words, operator: Operator) -> bool:
+        """Whether this operator has the column with this heading."""
+        return operator.acts_for.kind == Organization.Kind.DISTRIBUTOR or heading not in self.for_distributors
 
 
 @dataclass(frozen=True)
@@ -175,19 +189,19 @@ def matching(asked: Asked, operator: Operator, at: datetime, matches: Matches | 
     return asked.chip.rows(rows, at)
 
 
-def page(asked: Asked, rows: QuerySet) -> Page:
+def page(asked: Asked, rows: QuerySet, operator: Operator) -> Page:
     """The page of `rows` at the cursor; the first one if there is nothing (any more) behind it."""
-    here = behind(asked, rows)
-    return here if here.rows or not position(asked) else behind(replace(asked, after="", before=""), rows)
+    here = behind(asked, rows, operator)
+    return here if here.rows or not position(asked) else behind(replace(asked, after="", before=""), rows, operator)
 
 
-def behind(asked: Asked, rows: QuerySet) -> Page:
+def behind(asked: Asked, rows: QuerySet, operator: Operator) -> Page:
     """The page of `rows` at the cursor, perhaps an empty one."""
     cursor = position(asked)
     backwards = bool(cursor and asked.before)
     descending = asked.order.descending != backwards
     columns = asked.order.columns
-    ordered = asked.table.shown(rows).order_by(*(f"-{name}" if descending else name for name in columns))
+    ordered = asked.table.shown(rows, operator).order_by(*(f"-{name}" if descending else name for name in columns))
     if cursor:
         ordered = ordered.filter(Beyond(columns, cursor, descending=descending))
     here = list(ordered[: asked.size + 1])
@@ -200,11 +214,11 @@ def behind(asked: Asked, rows: QuerySet) -> Page:
     return Page(here, cursor_of(asked, here[-1]) if on else "", cursor_of(asked, here[0]) if back else "")
 
 
-def pages(asked: Asked, rows: QuerySet, size: int = MOST) -> Iterator[list[Any]]:
+def pages(asked: Asked, rows: QuerySet, operator: Operator, size: int = MOST) -> Iterator[list[Any]]:
     """All rows, a page at a time, so that an export needs no more memory for a million than for a thousand."""
     asked = replace(asked, size=size, after="", before="")
     while True:
-        here = behind(asked, rows)
+        here = behind(asked, rows, operator)
         yield here.rows
         if not here.next:
             return

@@ -17,7 +17,7 @@ from django_htmx.http import trigger_client_event
 from partnerapp import access, clock, exports, selection, tables, toasts
 from partnerapp.access import OperatorRequest, page
 from partnerapp.models import Operator, Organization
-from partnerapp.pages.menu import menu, nothing_selected
+from partnerapp.pages.menu import menu
 from partnerapp.pages.rows import whole
 from partnerapp.tables import MOST, Asked, Matches, Table
 
@@ -43,14 +43,14 @@ def view(table: Table, tabs: Sequence[Table]) -> Any:
 def show(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpResponse:
     at, operator = clock.now(), request.user
     matches = tables.search(asked, operator)
-    found = tables.page(asked, tables.matching(asked, operator, at, matches))
+    found = tables.page(asked, tables.matching(asked, operator, at, matches), operator)
     counts = tables.counts(asked, operator, at, matches, tabs)
     chosen = selection.chosen(request, at, asked)
     rows = rows_of(found.rows, asked.table, operator, at, {row.pk for row in chosen})
     here = {row.pk for row in found.rows}
     context = {
         "rows": rows,
-        "column": headings(asked.table),
+        "column": headings(asked.table, operator),
         "poll": next_poll(asked, [row["id"] for row in rows], rows),
         "toolbar": toolbar(asked, counts, matches),
         "pager": pager(asked, found, counts, matches),
@@ -59,7 +59,7 @@ def show(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
         **around(request, asked, chosen, at),
     }
     fragment = request.htmx and not request.htmx.history_restore_request
-    name = f"{asked.table.name}_list" if fragment else asked.table.name
+    name = f"{asked.table.template}_list" if fragment else asked.table.template
     response = render(request, f"organizations/{name}.html", context)
     return remember(request, response, asked) if fragment else response
 
@@ -72,24 +72,27 @@ def remember(request: OperatorRequest, response: HttpResponse, asked: Asked) -> 
 
 
 def rows_of(found: Iterable[Any], table: Table, operator: Operator, at: datetime, chosen: set[int]) -> list[dict]:
-    return [{**table.row(row, operator, at), "selected": row.pk in chosen} for row in found]
+    return [{**table.row(table, row, operator, at), "selected": row.pk in chosen} for row in found]
 
 
-def headings(table: Table) -> dict[str, str]:
+def headings(table: Table, operator: Operator) -> dict[str, str]:
     """Translated once for a page, since each row names them again on a small screen."""
-    return {name: str(words) for name, words in table.headings.items()}
+    return {name: str(words) for name, words in table.headings.items() if table.shows(words, operator)}
 
 
 def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], at: datetime) -> dict[str, Any]:
     """Title, Actions menu and selection bar: what the selected rows allow, from the rules (R30)."""
     table = asked.table
     add = {
-        "label": _("Add Partner"),
-        "url": reverse("add_partner"),
-        "refusal": access.refusal(request.user, "add_partner"),
+        "label": table.add_label,
+        "url": reverse(table.add),
+        "refusal": access.refusal(request.user, table.add) or table.adding(request.user, at),
     }
     listing = {
+        "name": table.name,
         "title": table.title,
+        "icon": table.icon,
+        "empty": {"title": table.empty[0], "text": table.empty[1]},
         "url": asked.here,
         "path": table.url,
         "state": {name: asked.params[name] for name in ("q", "chip", "order", "size") if name in asked.params},
@@ -101,8 +104,8 @@ def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], a
     return {
         "listing": listing,
         "selection": selection_of(request, chosen),
-        "menu": menu(request.user, chosen, at, add),
-        "menu_hint": "" if chosen else nothing_selected(),
+        "menu": menu(request.user, table, chosen, at, add),
+        "menu_hint": "" if chosen else table.select_first,
     }
 
 
@@ -198,15 +201,16 @@ def exporting(table: Table) -> Any:
     @require_safe
     @page(table.action)
     def export(request: OperatorRequest) -> HttpResponseBase:
-        at, asked = clock.now(), Asked.of(table, request.GET)
+        at, asked, operator = clock.now(), Asked.of(table, request.GET), request.user
         rows = exported(request, asked, at)
+        columns = [column for column in table.columns if table.shows(column[0], operator)]
         cells = (
-            [value(row, at) for _heading, value in table.columns]
-            for found in tables.pages(asked, rows)
+            [value(row, at) for _heading, value in columns]
+            for found in tables.pages(asked, rows, operator)
             for row in found
         )
         write = FORMATS.get(request.GET.get("format", ""), exports.as_csv)
-        return write(table.name, [heading for heading, _value in table.columns], cells)
+        return write(table.name, [heading for heading, _value in columns], cells)
 
     return export
 
@@ -248,7 +252,7 @@ def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
     due = moving if moving and number % ROUND else shown
     matches = tables.search(asked, operator)
     staying = set(tables.matching(asked, operator, at).filter(pk__in=due).values_list("pk", flat=True))
-    found = table.shown(table.watched(operator).filter(pk__in=due)).order_by("pk")
+    found = table.shown(table.watched(operator).filter(pk__in=due), operator).order_by("pk")
     chosen = selection.ids_of(request.GET, "id")
     known = rows_of(found, table, operator, at, chosen)
     rows = [row for row in known if int(row["id"]) in staying or row["moved"]]
@@ -256,13 +260,13 @@ def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
     counts = tables.counts(asked, operator, at, matches, tabs)
     context = {
         "rows": rows,
-        "column": headings(table),
+        "column": headings(table, operator),
         "gone": gone | left,
         "poll": next_poll(asked, [str(pk) for pk in sorted(shown - left)], rows, number),
         "tabs": tabs_of(table, tabs, counts),
         "toolbar": toolbar(asked, counts, matches),
     }
-    response = announce(render(request, "organizations/pending_poll.html", context), rows)
+    response = announce(render(request, f"organizations/{table.template}_poll.html", context), table, rows)
     if shown and shown <= left:
         return trigger_client_event(response, "organizations-changed", {})
     return trigger_client_event(response, "selection-changed", {}) if left & chosen else response
@@ -273,11 +277,14 @@ def listed(text: str) -> set[int]:
     return {int(pk) for pk in text.split(",")[: tables.SIZES[-1]] if selection.well_formed(pk)}
 
 
-def announce(response: HttpResponse, rows: list[dict]) -> HttpResponse:
+def announce(response: HttpResponse, table: Table, rows: list[dict]) -> HttpResponse:
     """A toast for the rows that completed."""
     moved = [row for row in rows if row["moved"]]
+    if not moved or table.moves_to is None:
+        return response
     if len(moved) == 1:
-        text = _("{name}: import completed. It is in Partners now.").format(name=moved[0]["name"])
+        text = _("{name}: import completed. It is in {list} now.")
     else:
-        text = _("{count} imports completed. They are in Partners now.").format(count=len(moved))
-    return toasts.add(response, text, href=moved[0]["moved"]["url"]) if moved else response
+        text = _("{count} imports completed. They are in {list} now.")
+    words = text.format(name=moved[0]["name"], count=len(moved), list=table.moves_to.title)
+    return toasts.add(response, words, href=table.moves_to.url)

@@ -1,10 +1,13 @@
 """The catalogue (SKUs and add-ons), and what a subscription holds."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+
+from partnerapp.models import Organization
 
 if TYPE_CHECKING:
     from subscriptions.models.subscription import Subscription
@@ -44,6 +47,12 @@ class Product(models.Model):
         Product.objects.bulk_create(rows, ignore_conflicts=True)
 
     @classmethod
+    def resold_by(cls, partner: Organization) -> models.QuerySet["Product"]:
+        """What a Partner holds now and may give its customers (R3): active products only."""
+        held = SubscriptionProduct.objects.filter(subscription=partner.pk, until_at=None).values("product")
+        return cls.objects.filter(active=True, code__in=held)
+
+    @classmethod
     def for_a_partner(cls) -> models.QuerySet["Product"]:
         """What a new Partner gets and may resell (R2): every active SKU and add-on."""
         return cls.objects.filter(active=True)
@@ -69,6 +78,6 @@ class SubscriptionProduct(models.Model):
         return f"{self.subscription_id} {self.product_id}"
 
     @classmethod
-    def provision(cls, subscription: "Subscription", products: models.QuerySet[Product], at: datetime) -> None:
+    def provision(cls, subscription: "Subscription", products: Iterable[Product], at: datetime) -> None:
         rows = [SubscriptionProduct(subscription=subscription, product=p, from_at=at) for p in products]
         SubscriptionProduct.objects.bulk_create(rows)
