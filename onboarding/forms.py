@@ -3,6 +3,7 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from partnerapp.forms import Email, Reason, VisibleText
@@ -29,16 +30,16 @@ class AddCustomer(AddPartner):
     def __init__(self, partner: Organization, data: QueryDict | None = None) -> None:
         super().__init__(data)
         offered = list(Product.resold_by(partner))
-        not_held = _("{partner} does not hold %(value)s, so it cannot be assigned to a customer.")
         for name, kind in (("sku", Product.Kind.SKU), ("add_ons", Product.Kind.ADDON)):
             field: Any = self.fields[name]
             field.choices = [(product.code, product.name) for product in offered if product.kind == kind]
-            words = not_held.format(partner=partner.name.replace("%", "%%"))
-            field.error_messages |= {"invalid_choice": words, "required": _("Choose the SKU of this customer.")}
+            not_held = gettext("{partner} does not hold {products}.")
+            words = not_held.format(partner=partner.name.replace("%", "%%"), products="%(value)s")
+            field.error_messages |= {"invalid_choice": words, "required": _("Choose exactly one SKU.")}
 
     def clean_sku(self) -> str:
         if len(self.data.getlist("sku")) > 1:
-            raise forms.ValidationError(_("A customer has exactly one SKU."))
+            raise forms.ValidationError(_("Choose exactly one SKU."))
         return self.cleaned_data["sku"]
 
 

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
 
 from partnerapp.models import Event, Message
 from subscriptions.models import Period, Subscription
-from subscriptions.models.subscription import State
+from subscriptions.models.states import State
 from subscriptions.terms import NOTICE_LEAD, UPGRADE_GRACE, UPGRADE_NOTICES
 
 
@@ -19,12 +19,22 @@ def broken(at: datetime) -> list[str]:
 
 def not_billed(at: datetime) -> Iterable[int]:
     has_open = Exists(Period.objects.filter(organization=OuterRef("pk"), ends_at=None))
-    return Subscription.objects.filter(~has_open, converted_at__isnull=False).values_list("pk", flat=True)
+    return Subscription.objects.in_production(at).filter(~has_open).values_list("pk", flat=True)
 
 
 def billed_without_production(at: datetime) -> Iterable[int]:
-    periods = Period.objects.filter(ends_at=None, organization__subscription__converted_at=None)
-    return periods.values_list("organization", flat=True)
+    """One that is over by its date counts from the sweep on, which closes its period at the very end of the date."""
+    subscription = "organization__subscription__"
+    over = Q(**{f"{subscription}converted_at": None}) | Q(**{f"{subscription}suspended_at__isnull": False})
+    over |= Q(**{f"{subscription}cancelled_at__isnull": False})
+    return Period.objects.filter(over, ends_at=None).values_list("organization", flat=True)
+
+
+def billed_beyond_the_end(at: datetime) -> Iterable[int]:
+    """R26, R27: the last period of one that is suspended ended when it was suspended."""
+    last = Period.objects.filter(organization=OuterRef("pk")).order_by("-starts_at").values("ends_at")[:1]
+    suspended = Subscription.objects.filter(suspended_at__isnull=False, cancelled_at=None).annotate(last=Subquery(last))
+    return suspended.exclude(last=F("suspended_at")).values_list("pk", flat=True)
 
 
 def period_elsewhere(at: datetime) -> Iterable[int]:
@@ -62,7 +72,8 @@ def hints_hold(row: Subscription, at: datetime) -> bool:
     stored, was = row.sort_at, row.wake_at
     row.set_hints(at)
     sorted_right, row.wake_at = row.sort_at == stored, was
-    return woken and in_time and (sorted_right or (row.expired_at is None and row.state(at) == State.EXPIRED))
+    unswept = row.state(at) in {State.EXPIRED, State.SUSPENDED} and not (row.expired_at or row.suspended_at)
+    return woken and in_time and (sorted_right or unswept)
 
 
 def withdrawn_and_alive(at: datetime) -> Iterable[int]:
@@ -72,7 +83,8 @@ def withdrawn_and_alive(at: datetime) -> Iterable[int]:
 
 def production_without_its_tenant(at: datetime) -> Iterable[int]:
     released = Q(organization__tid=None) | Q(organization__tid_released_at__isnull=False)
-    return Subscription.objects.filter(released, converted_at__isnull=False).values_list("pk", flat=True)
+    alive = Subscription.objects.filter(converted_at__isnull=False, cancelled_at=None)
+    return alive.filter(released).values_list("pk", flat=True)
 
 
 def another_branch(at: datetime) -> Iterable[int]:
@@ -92,5 +104,6 @@ INVARIANTS: dict[str, Callable[[datetime], Iterable[int]]] = {
     "withdrawn, and yet imported or converted": withdrawn_and_alive,
     "in production without a claim on its Microsoft 365 tenant": production_without_its_tenant,
     "hints that differ from their recomputation": wrong_hints,
+    "suspended, and billed beyond it": billed_beyond_the_end,
     "keys of another branch than the organization's": another_branch,
 }

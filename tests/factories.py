@@ -106,7 +106,8 @@ def imported(organization: Organization, facts: dict[str, Any]) -> Organization:
     subscription.save()
     SubscriptionProduct.provision(subscription, Product.for_a_partner(), start)
     if subscription.converted_at:
-        Period.objects.create(organization=organization, starts_at=subscription.converted_at)
+        over = subscription.suspended_at or subscription.cancelled_at
+        Period.objects.create(organization=organization, starts_at=subscription.converted_at, ends_at=over)
     done = {"tid": organization.tid, "started_at": start, "started_oid": uuid.uuid4(), "consented_at": start}
     Onboarding.objects.create(
         organization=organization, link_expires_at=start + 30 * DAY, waiting_since=start, configured_at=start, **done

@@ -12,7 +12,7 @@ from partnerapp.pages.partners import PARTNERS, PENDING_PARTNERS, TABS
 from partnerapp.tables import Asked, Matches
 from subscriptions.lifecycle import sweep
 from subscriptions.models import Subscription
-from subscriptions.models.subscription import State
+from subscriptions.models.states import State
 from tests.factories import DAY, HOUR, NOW, TICK, crowd, fresh, partner, pending_partner
 
 URL = "/invoice/partners/"

@@ -19,6 +19,7 @@ from tests.factories import (
     DistributorFactory,
     OperatorFactory,
     PartnerFactory,
+    customer,
     fresh,
     notice,
     partner,
@@ -116,6 +117,9 @@ SUBSCRIPTION = [
     ("who_needs_when", {"blocked_by": True}),
     ("who_needs_when", {"cancelled_by": True}),
     ("who_needs_when", {"converted_by": True}),
+    ("who_needs_when", {"suspended_by": True}),
+    ("only_production_is_suspended", {"suspended_at": NOW, "suspended_reason": "Unpaid"}),
+    ("expiration_dates_are_of_customers_in_production", {"expires_on": NOW.date()}),
 ]
 
 
@@ -123,6 +127,20 @@ SUBSCRIPTION = [
 def test_the_facts_of_a_subscription_fit_together(running, alice, name, facts):
     facts = {key: alice if value is True else value for key, value in facts.items()}
     refused(name, change(running.subscription, **facts))
+
+
+def test_a_partner_in_production_has_no_date_and_is_suspended_with_a_reason(contoso):
+    """R26, R27."""
+    row = partner(contoso, converted_at=NOW).subscription
+    refused("expiration_dates_are_of_customers_in_production", change(row, expires_on=NOW.date()))
+    refused("a_partner_is_suspended_with_a_reason", change(row, suspended_at=NOW))
+
+
+def test_a_customer_is_suspended_by_its_date_alone(running):
+    """R26."""
+    row = customer(running, converted_at=NOW - DAY).subscription
+    refused("a_customer_is_suspended_by_its_date", change(row, suspended_at=NOW))
+    assert change(row, suspended_at=NOW, expires_on=NOW.date())() == 1
 
 
 @pytest.mark.parametrize("value", [None, NOW, NOW - 12 * DAY + TICK])
@@ -141,6 +159,13 @@ def test_at_most_one_period_is_open(running):
     Period.objects.create(organization=running, starts_at=NOW - DAY, ends_at=NOW)
     Period.objects.create(organization=running, starts_at=NOW)
     refused("one_open_period", lambda: Period.objects.create(organization=running, starts_at=NOW + DAY))
+
+
+@pytest.mark.parametrize("facts", [{"starts_at": NOW + TICK}, {"ends_at": None}, {"ends_at": NOW + 2 * DAY}])
+def test_a_period_keeps_its_start_and_ends_once(running, facts):
+    """R25."""
+    period = Period.objects.create(organization=running, starts_at=NOW, ends_at=NOW + DAY)
+    refused("a period keeps its organization and its start", change(period, **facts))
 
 
 @pytest.mark.parametrize("ends_at", [NOW, NOW - TICK])
@@ -275,6 +300,7 @@ def test_a_tree_is_not_cut_down_while_somebody_hangs_in_it(contoso, running):
 
 
 TRIED = {name for table in (ORGANIZATION, SUBSCRIPTION, OPERATOR, ONBOARDING) for name, facts in table} | {
+    "a_customer_is_suspended_by_its_date", "a_partner_is_suspended_with_a_reason",
     "partner_hangs_below_its_distributor", "tenant_belongs_to_one_organization", "organization_request_key_key",
     "one_open_period", "period_ends_after_it_starts", "product_held_once", "product_name_key", "sent_means_accepted",
     "each_mail_once", "one_operator_per_microsoft_identity", "one_operator_per_email_and_organization",

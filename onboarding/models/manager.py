@@ -102,8 +102,7 @@ def assigned(partner: Organization, sku: str, add_ons: Iterable[str]) -> list[Pr
     wanted = [(Product.Kind.SKU, sku), *((Product.Kind.ADDON, code) for code in dict.fromkeys(add_ons))]
     for kind, code in wanted:
         if code not in by_kind[kind]:
-            words = _("{partner} does not hold {product}, so it cannot be assigned to a customer.")
-            raise Refused(words.format(partner=partner.name, product=code))
+            raise Refused(_("{partner} does not hold {products}.").format(partner=partner.name, products=code))
     return [by_kind[kind][code] for kind, code in wanted]
 
 

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -111,6 +111,10 @@ def customers(now: datetime) -> list[Act]:
     all_of_them = ["audit-2025", "delegation-2025", "hybrid-2025"]
     return [
         *story(customer(bob, directory.DANA, PROFESSIONAL, all_of_them), ago(days=40)),
+        *story(customer(bob, directory.RITA, PROFESSIONAL, ["delegation-2025"]), ago(days=38)),
+        Act(ago(days=28), lambda at: convert(directory.RITA, bob, at, expires_on=(now + timedelta(days=25)).date())),
+        *story(customer(bob, directory.HUGO, ESSENTIALS), ago(days=36)),
+        Act(ago(days=30), lambda at: convert(directory.HUGO, bob, at, expires_on=ago(days=2).date())),
         *story(customer(bob, directory.MARGIE, ESSENTIALS), now - TRIAL + timedelta(hours=50)),
         *story(customer(bob, directory.VERA, PROFESSIONAL, ["audit-2025"]), now - TRIAL + timedelta(days=6, hours=5)),
         Act(
@@ -246,6 +250,10 @@ def connect(organization: Organization, person: Person, at: datetime) -> None:
     run.done = run.total = tenant.users
     run.seats = round(tenant.users * 0.8)
     tenant_import.finish(run, at)
+
+
+def convert(customer: Person, admin: Person, at: datetime, *, expires_on: date) -> None:
+    of(customer.tenant.name).subscription.convert(by=who(admin), at=at, expires_on=expires_on)
 
 
 def fail(organization: Organization, person: Person, at: datetime) -> None:

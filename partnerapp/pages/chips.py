@@ -31,4 +31,5 @@ TRIAL_CHIPS = [
     Chip("expired", _("Expired"), lambda found, at: found.expired(at)),
     Chip("cancelled", _("Cancelled"), lambda found, at: found.cancelled(at)),
     Chip("production", _("Production"), lambda found, at: found.in_production(at)),
+    Chip("suspended", _("Suspended"), lambda found, at: found.suspended(at), tone="warn"),
 ]

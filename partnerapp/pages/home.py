@@ -13,7 +13,7 @@ from partnerapp.access import OperatorRequest, may, page
 from partnerapp.forms import Preferences
 from partnerapp.models import Operator, Organization
 from partnerapp.pages.rows import subscription_cells
-from subscriptions.models.subscription import State
+from subscriptions.models.states import State
 
 
 @require_safe

@@ -30,9 +30,9 @@ def joined(found: QuerySet, operator: Operator) -> QuerySet:
 
 
 def with_owner(found: QuerySet) -> QuerySet:
-    """Each with the organization that runs its subscription, of which the rules may ask, too."""
+    """Each with the organization that runs its subscription, and that one's own, of which the rules ask (R27)."""
     words = ("organization__parent__search", "organization__parent__search_text")
-    return found.select_related("organization__parent").defer(*words)
+    return found.select_related("organization__parent__subscription").defer(*words)
 
 
 def with_products(found: QuerySet, operator: Operator) -> QuerySet:

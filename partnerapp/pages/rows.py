@@ -17,12 +17,13 @@ from partnerapp.models import Message, Operator, Organization
 from partnerapp.models.event import WORDS
 from partnerapp.tables import MOST, Table
 from subscriptions.models import Subscription
-from subscriptions.models.subscription import State
+from subscriptions.models.states import State
 
 SHOWN_STATES = {  # where the state says more than the level: tone, icon
     State.HELD: ("warn", "player-pause"),
     State.EXPIRED: ("over", "clock"),
     State.CANCELLED: ("over", "circle-minus"),
+    State.SUSPENDED: ("over", "player-pause"),
 }
 
 
@@ -47,6 +48,8 @@ CUSTOMER_HEADINGS = {
     "source": SOURCE,
     "partner": PARTNER,
     "skus": gettext_lazy("SKU and add-ons"),
+    "expiration": gettext_lazy("Expiration date"),
+    "ends": gettext_lazy("Access ends at 24:00 UTC of this day"),
     **HEADINGS,
 }
 
@@ -69,7 +72,8 @@ def partner_row(table: Table, subscription: Any, operator: Operator, at: datetim
 
 
 def customer_row(table: Table, subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
-    return {**imported_cells(subscription, at), **origin(subscription.organization)}
+    origin_and_end = {**origin(subscription.organization), "expires_on": subscription.expires_on}
+    return {**imported_cells(subscription, at), **origin_and_end}
 
 
 def origin(organization: Organization) -> dict[str, str]:
@@ -101,7 +105,7 @@ def subscription_cells(subscription: Subscription, at: datetime) -> dict:
     state = subscription.state(at)
     tone, icon = SHOWN_STATES.get(state, ("", ""))
     shown = {"word": state.label, "tone": tone, "icon": icon} if state in SHOWN_STATES else None
-    since = {State.PRODUCTION: subscription.converted_at, State.CANCELLED: subscription.cancelled_at}.get(state)
+    since = subscription.since(at) if state in {State.PRODUCTION, State.CANCELLED, State.SUSPENDED} else None
     return {"level": subscription.level, "state": shown, "since": since, "trial": trial(subscription, at)}
 
 
@@ -269,7 +273,10 @@ IMPORTED: Columns = [
 ]
 SEATS: Columns = [(gettext_lazy("Seats"), lambda row, at: row.seats)]
 PARTNER_COLUMNS: Columns = [*NAMED, *IMPORTED, (gettext_lazy("Customers"), lambda row, at: row.customers), *SEATS]
-CUSTOMER_COLUMNS: Columns = [*NAMED, *OF_A_PARTNER, *IMPORTED, *SEATS]
+EXPIRATION: Columns = [
+    (gettext_lazy("Expiration date"), lambda row, at: row.expires_on and f"{row.expires_on:%Y-%m-%d}")
+]
+CUSTOMER_COLUMNS: Columns = [*NAMED, *OF_A_PARTNER, *IMPORTED, *EXPIRATION, *SEATS]
 
 
 def of_onboarding(value: Callable[[Any, datetime], Any]) -> Callable[[Any, datetime], Any]:

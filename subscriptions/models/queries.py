@@ -3,21 +3,42 @@
 `tests/subscriptions/test_boundaries.py` proves that both agree at every edge instant ± 1 µs.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from django.db.models import Case, DateTimeField, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value, When
+from django.db.models import (
+    Case,
+    DateTimeField,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Func,
+    IntegerField,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    When,
+)
 from django.db.models.functions import Least
 
 from partnerapp.models import Message
+from subscriptions.models.states import HoldReason
 from subscriptions.terms import (
+    EXPIRATION_NOTICES,
     EXTENSION_WINDOW,
     NOTICE_LEAD,
     NOTICES,
     UPGRADE_GRACE,
     UPGRADE_NOTICES,
+    WAIT,
 )
 
 DEADLINE = Case(When(blocked_at__isnull=False, then=F("ends_at")), default=F("upgrade_at"))
+# R26: `Subscription.expiry`, 24:00 UTC of the expiration date.
+EXPIRY = Func(
+    F("expires_on"), template="((%(expressions)s + 1)::timestamp AT TIME ZONE 'UTC')", output_field=DateTimeField()
+)
+PRODUCTION = Q(withdrawn_at=None, cancelled_at=None, converted_at__isnull=False)
 RUNS = Q(started_at__isnull=False, withdrawn_at=None, converted_at=None, cancelled_at=None)
 OWNER = Case(When(kind="customer", then=F("partner_id")), default=F("distributor_id"))
 
@@ -47,36 +68,66 @@ class SubscriptionQuerySet(QuerySet):
 
     def cancelled(self, at: datetime) -> "SubscriptionQuerySet":
         """`State.CANCELLED`."""
-        return self.filter(withdrawn_at=None, converted_at=None, cancelled_at__isnull=False)
+        return self.filter(withdrawn_at=None, cancelled_at__isnull=False)
 
     def in_production(self, at: datetime) -> "SubscriptionQuerySet":
         """`State.PRODUCTION`."""
-        return self.filter(withdrawn_at=None, converted_at__isnull=False)
+        lasts = Q(expires_on=None) | Q(expiry__gt=at)
+        return self.alias(expiry=EXPIRY).filter(PRODUCTION, lasts, suspended_at=None)
+
+    def suspended(self, at: datetime) -> "SubscriptionQuerySet":
+        """`State.SUSPENDED`."""
+        over = Q(suspended_at__isnull=False) | Q(expires_on__isnull=False, expiry__lte=at)
+        return self.alias(expiry=EXPIRY).filter(PRODUCTION, over)
+
+    def inactive(self, at: datetime) -> "SubscriptionQuerySet":
+        """`Subscription.inactive`."""
+        expired = RUNS & Q(ends_at__lte=at, blocked_at__isnull=False)
+        suspended = Q(converted_at__isnull=False) & (Q(suspended_at__isnull=False) | Q(expiry__lte=at))
+        ended = Q(withdrawn_at__isnull=False) | Q(cancelled_at__isnull=False)
+        return self.alias(expiry=EXPIRY).filter(ended | suspended | expired)
+
+    def partner_inactive(self, at: datetime) -> Q:
+        """`Subscription.partner_inactive`, as a condition."""
+        partner = type(self)(self.model, using=self.db).filter(pk=OuterRef("partner_id"))
+        return Q(kind="customer") & Q(Exists(partner.inactive(at)))
 
     def extendable(self, at: datetime) -> "SubscriptionQuerySet":
         """`Subscription.extension` allowed."""
         window = Q(ends_at__gt=at, ends_at__lte=at + EXTENSION_WINDOW)
-        return self.under_trial(at).filter(window, extended_at=None)
+        return self.under_trial(at).filter(window, ~self.partner_inactive(at), extended_at=None)
 
     def notice_due(self, at: datetime) -> "SubscriptionQuerySet":
         """`Subscription.notice_due`: annotated with `notice` (days) and `deadline`."""
-        nearest = [When(deadline__lte=at + before, then=Value(days)) for days, before in sorted(NOTICES.items())]
-        rows = self.under_trial(at).annotate(deadline=DEADLINE).filter(deadline__gt=at)
-        return rows.annotate(notice=Case(*nearest, output_field=IntegerField())).filter(notice__isnull=False)
+        told = Q(blocked_at__isnull=False) | ~self.partner_inactive(at)
+        rows = self.under_trial(at).annotate(deadline=DEADLINE).filter(told, deadline__gt=at)
+        return rows.nearest(NOTICES, at)
+
+    def expiration_notice_due(self, at: datetime) -> "SubscriptionQuerySet":
+        """`Subscription.expiration_notice_due`: annotated with `notice` (days) and `deadline`."""
+        rows = self.in_production(at).filter(expires_on__isnull=False).annotate(deadline=EXPIRY)
+        return rows.nearest(EXPIRATION_NOTICES, at)
+
+    def nearest(self, notices: dict[int, timedelta], at: datetime) -> "SubscriptionQuerySet":
+        """Rows with a `deadline` of which one of these notices is due: annotated with the nearest (`notice`, days)."""
+        reached = [When(deadline__lte=at + before, then=Value(days)) for days, before in sorted(notices.items())]
+        return self.annotate(notice=Case(*reached, output_field=IntegerField())).filter(notice__isnull=False)
 
     def upgrade_due(self, at: datetime) -> "SubscriptionQuerySet":
         """Trials whose upgrade instant has come: they are converted, or else held."""
         return self.under_trial(at).filter(blocked_at=None, upgrade_at__lte=at)
 
     def convertible(self, at: datetime) -> "SubscriptionQuerySet":
-        """R20: of those due, the ones that were announced in time and are not more than 48 hours late."""
-        return self.upgrade_due(at).filter(announced(at), upgrade_at__gt=at - UPGRADE_GRACE)
+        """R20, R21: of those due, the ones that were announced in time and are not more than 48 hours late."""
+        in_time = Q(announced(at)) & Q(upgrade_at__gt=at - UPGRADE_GRACE)
+        return self.upgrade_due(at).filter(in_time, ~self.partner_inactive(at))
 
     def to_hold(self, at: datetime) -> "SubscriptionQuerySet":
-        """R20: of those due, the others; annotated with the `reason`."""
+        """R20: of those due, the others whose Partner is active; annotated with the `reason`."""
         missed = ~announced(at) | Q(upgrade_at__lte=at - UPGRADE_GRACE)
-        return self.upgrade_due(at).filter(missed).annotate(
+        return self.upgrade_due(at).filter(missed, ~self.partner_inactive(at)).annotate(
             reason=Case(
+                When(hold_reason=HoldReason.PARTNER, then=Value("resumed")),
                 When(upgrade_at__lte=at - UPGRADE_GRACE, then=Value("away")),
                 When(Exists(notices().filter(accepted_at__isnull=False)), then=Value("too_late")),
                 When(Exists(notices().filter(state=Message.State.REFUSED)), then=Value("refused")),
@@ -84,17 +135,37 @@ class SubscriptionQuerySet(QuerySet):
             )
         )  # fmt: skip
 
+    def to_keep_waiting(self, at: datetime) -> "SubscriptionQuerySet":
+        """R21: of those due, the ones whose Partner has become inactive; they are held until it is active again."""
+        return self.upgrade_due(at).filter(self.partner_inactive(at)).exclude(hold_reason=HoldReason.PARTNER)
+
+    def waiting_for_partner(self, at: datetime) -> "SubscriptionQuerySet":
+        """`Subscription.waits_for_partner`: annotated with `look_again`, when the sweep looks next."""
+        waiting = Q(upgrade_at__gt=at) | Q(hold_reason=HoldReason.PARTNER)
+        rows = self.under_trial(at).filter(waiting, self.partner_inactive(at), blocked_at=None)
+        rows = rows.annotate(deadline=DEADLINE).with_next_boundary(NOTICES, at)
+        coming = When(deadline__gt=at, then=F("next_boundary"))
+        return rows.annotate(look_again=Case(coming, default=Value(at + WAIT), output_field=DateTimeField()))
+
+    def to_suspend(self, at: datetime) -> "SubscriptionQuerySet":
+        """R26: customers whose expiration date is over and that are not suspended yet; annotated with the instant (`over_at`)."""
+        rows = self.filter(PRODUCTION, suspended_at=None, expires_on__isnull=False)
+        return rows.annotate(over_at=EXPIRY).filter(over_at__lte=at)
+
     def to_expire(self, at: datetime) -> "SubscriptionQuerySet":
         """Blocked trials whose end has come and that nobody was told about yet."""
         facts = {"withdrawn_at": None, "converted_at": None, "cancelled_at": None, "expired_at": None}
         return self.filter(**facts, blocked_at__isnull=False, ends_at__lte=at)
 
-    def with_next_boundary(self, at: datetime) -> "SubscriptionQuerySet":
+    def with_next_boundary(self, notices: dict[int, timedelta], at: datetime) -> "SubscriptionQuerySet":
         """Annotate `next_boundary`: the first of `Subscription.boundaries` after `at` (rows with a `deadline` to come)."""
         passed = Value(None, output_field=DateTimeField())
         marks = [
-            Case(When(deadline__gt=at + before, then=F("deadline") - before), default=passed)
-            for before in NOTICES.values()
+            Case(
+                When(deadline__gt=at + before, then=ExpressionWrapper(F("deadline") - before, DateTimeField())),
+                default=passed,
+            )
+            for before in notices.values()
         ]
         return self.annotate(next_boundary=Least(*marks, F("deadline")))
 

@@ -133,7 +133,7 @@ def test_a_cancelled_one_whose_tenant_is_elsewhere_is_refused(signed_in, alice, 
     other.save()
     response = signed_in(alice, htmx=True).post(url(fabrikam), PRODUCTION)
     assert response.status_code == 422
-    assert "its Microsoft 365 tenant cannot be connected here again" in response.content.decode()
+    assert "Its Microsoft 365 tenant was released and cannot be connected here again" in response.content.decode()
     assert fresh(fabrikam).subscription.state(NOW) == "cancelled"
 
 

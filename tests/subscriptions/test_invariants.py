@@ -11,7 +11,9 @@ from subscriptions.terms import FAR
 from tests.factories import DAY, HOUR, NOW, TICK, fresh, notice, partner
 
 LONG_AGO = NOW - 3 * DAY
-NOT_BILLED, NOT_PRODUCTION, PERIOD_ELSEWHERE, AGAINST_R20, TWICE, WITHDRAWN, UNCLAIMED, HINTS, BRANCH = INVARIANTS
+NOT_BILLED, NOT_PRODUCTION, PERIOD_ELSEWHERE, AGAINST_R20, TWICE, WITHDRAWN, UNCLAIMED, HINTS, BEYOND, BRANCH = (
+    INVARIANTS
+)
 
 
 def said(organization):
@@ -65,7 +67,8 @@ def test_a_period_without_production(trial):
 
 
 def test_a_period_that_was_dated_back(converted):
-    Period.objects.update(starts_at=NOW - TICK)
+    Period.objects.all().delete()
+    Period.objects.create(organization=converted, starts_at=NOW - TICK)
     assert said(converted) == {PERIOD_ELSEWHERE}
 
 

@@ -13,10 +13,11 @@ from partnerapp.models import Event, Job, Message
 from partnerapp.models.message import owner_and_notification_email
 from subscriptions import invariants, lifecycle
 from subscriptions.models import Period, Subscription
-from tests.factories import DAY, HOUR, NOW, TICK, OperatorFactory, fresh, notice, partner
+from tests.factories import DAY, HOUR, NOW, TICK, OperatorFactory, customer, fresh, notice, partner
 
 UPGRADE = "subscriptions.upgrade_notice_"
 EXPIRY = "subscriptions.trial_will_expire_"
+YESTERDAY = (NOW - DAY).date()
 IN_TIME = NOW - 24 * HOUR
 
 
@@ -350,14 +351,18 @@ def test_a_held_one_that_is_blocked_expires_at_once(contoso, alice):
 
 @pytest.fixture
 def one_of_each(contoso, alice):
-    """A notice, a conversion, a hold and an expiry are due."""
+    """A notice, a conversion, a hold, an expiry and a suspension are due."""
     partner(contoso, "Notice", ends_in=2 * DAY)
     notice(partner(contoso, "Conversion", ends_in=0 * DAY), alice, accepted_at=IN_TIME)
     partner(contoso, "Hold", ends_in=0 * DAY)
     partner(contoso, "Expiry", ends_in=0 * DAY, blocked_at=NOW - DAY)
+    northwind = partner(contoso, "Northwind", converted_at=NOW - 9 * DAY)
+    over = customer(northwind, "Suspension", converted_at=NOW - 8 * DAY, expires_on=YESTERDAY)
+    for row in (northwind, over):
+        Event.record(row, "converted", at=row.subscription.converted_at, by=alice)
 
 
-ONE_OF_EACH = {"notices": 1, "converted": 1, "held": 1, "expired": 1}
+ONE_OF_EACH = {"notices": 1, "converted": 1, "held": 1, "expired": 1, "suspended": 1}
 
 
 def test_a_second_sweep_at_the_same_instant_changes_nothing(one_of_each):

@@ -1,0 +1,159 @@
+"""Production accounts: what a customer holds and until when (R26), and how staff suspend, reinstate and end a Partner (R27)."""
+
+from collections.abc import Collection
+from datetime import date, datetime
+from typing import Self
+
+from django.utils.translation import gettext as _
+
+from partnerapp import dates
+from partnerapp.actions import Action, AlreadySo, Refused
+from partnerapp.models import Operator, Organization
+from subscriptions.models.facts import Facts, expiry_of
+from subscriptions.models.period import Period
+from subscriptions.models.product import Product, SubscriptionProduct
+from subscriptions.models.states import State
+
+
+class Production(Facts):
+    class Meta:
+        abstract = True
+
+    # The rules -----------------------------------------------------------------------------------------------------
+
+    def editing(self, at: datetime) -> Action:
+        """R26: SKU and add-ons at any time; the date in production. What exactly may change: `edit_refusal`."""
+        return Action("edit_skus_and_expiration_date", self._editing_refusal(at))
+
+    def _editing_refusal(self, at: datetime) -> str:
+        if self.kind != Organization.Kind.CUSTOMER:
+            return _("A Partner has all SKUs and add-ons, and no expiration date.")
+        state = self.state(at)
+        if state == State.WITHDRAWN:
+            return _("The invitation was withdrawn on {when}.").format(when=dates.moment(self.withdrawn_at))
+        return self.owner_inactivity(at) if state != State.PRODUCTION else ""  # R27: its date may be brought forward
+
+    def edit_refusal(self, at: datetime, products: Collection[str], expires_on: date | None) -> str:
+        """Why the account cannot hold these products (codes) and this last day, or ""."""
+        return (
+            self._date_refusal(at, expires_on)
+            or self._products_refusal(products)
+            or ("" if self._only_sooner(products, expires_on) else self.owner_inactivity(at))
+        )
+
+    def _date_refusal(self, at: datetime, expires_on: date | None) -> str:
+        if expires_on == self.expires_on:
+            return ""
+        if self.converted_at is None:
+            return _("Only a production account has an expiration date; this one's level is Trial.")
+        expiry = expiry_of(expires_on)
+        return _("The expiration date must lie in the future.") if expiry and expiry <= at else ""
+
+    def _products_refusal(self, products: Collection[str]) -> str:
+        """R3: one SKU, and nothing that its Partner does not hold (what the account has already may stay)."""
+        known = Product.objects.filter(code__in=set(products) - self.held())
+        resold = set(Product.resold_by(self.organization.owner).values_list("code", flat=True))
+        if foreign := [product.name for product in known if product.code not in resold]:
+            return _("{partner} does not hold {products}.").format(
+                partner=self.organization.owner.name, products=", ".join(foreign)
+            )
+        skus = Product.objects.filter(code__in=products, kind=Product.Kind.SKU).count()
+        return "" if skus == 1 else _("Choose exactly one SKU.")
+
+    def _only_sooner(self, products: Collection[str], expires_on: date | None) -> bool:
+        """R27: nothing changes but a date that comes forward."""
+        sooner = expires_on is not None and (self.expires_on is None or expires_on <= self.expires_on)
+        return set(products) == self.held() and sooner
+
+    def held(self) -> set[str]:
+        """The codes of the products that it holds now. Loaded ahead by `SubscriptionProduct.held_now`."""
+        loaded = self.__dict__.get("held_now")
+        rows = self.holdings.filter(until_at=None) if loaded is None else loaded  # type: ignore[attr-defined]
+        return {row.product_id for row in rows}
+
+    def suspension(self, at: datetime) -> Action:
+        """R27, for staff: a Partner in production."""
+        fine = self.kind == Organization.Kind.PARTNER and self.state(at) == State.PRODUCTION
+        return Action("suspend", "" if fine else _("Only a Partner in production can be suspended."))
+
+    def reinstatement(self, at: datetime) -> Action:
+        """R27, for staff: a suspended Partner. A customer is reinstated by a later date (R26)."""
+        fine = self.kind == Organization.Kind.PARTNER and self.state(at) == State.SUSPENDED
+        return Action("reinstate", "" if fine else _("Only a suspended Partner can be reinstated."))
+
+    def ending(self, at: datetime) -> Action:
+        """R27, for staff: a Partner in production, suspended or not; final."""
+        fine = self.kind == Organization.Kind.PARTNER and self.state(at) in {State.PRODUCTION, State.SUSPENDED}
+        return Action("end", "" if fine else _("Only a Partner in production or a suspended one can be ended."))
+
+    # The verbs -----------------------------------------------------------------------------------------------------
+
+    def edit(
+        self, *, by: Operator, at: datetime, products: Collection[str], expires_on: date | None, reason: str = ""
+    ) -> Self:
+        """R26: what the account shall hold (codes) and its last day. A later date reinstates a suspended one from `at`.
+
+        Raises Refused; AlreadySo when nothing would change.
+        """
+        with self._changing("edited", by=by, at=at, reason=reason) as row:
+            row.editing(at).require()
+            if refusal := row.edit_refusal(at, products, expires_on):
+                raise Refused(refusal)
+            if set(products) == row.held() and expires_on == row.expires_on:
+                raise AlreadySo(_("Nothing would change: it has these products and this expiration date."))
+            if row.state(at) == State.SUSPENDED and expires_on != row.expires_on:
+                row._wake(at)
+                row.change.kind, row.change.mail = "reinstated", "production_reinstated"
+            row.expires_on = expires_on
+            row._assign(products, at)
+        return row
+
+    def suspend(self, *, by: Operator, at: datetime, reason: str) -> Self:
+        """R27: access and billed time end now, also its customers' (both computed, R25, R28). Raises Refused."""
+        with self._changing("suspended", by=by, at=at, reason=said(reason), mail="production_suspended") as row:
+            row.suspension(at).require()
+            row.suspended_at, row.suspended_by, row.suspended_reason = at, by, reason
+            Period.close(row.organization, at)
+        return row
+
+    def reinstate(self, *, by: Operator, at: datetime, reason: str) -> Self:
+        """R27: a suspended Partner goes on from now; the gap is not billed. Raises Refused."""
+        with self._changing("reinstated", by=by, at=at, reason=said(reason), mail="production_reinstated") as row:
+            row.reinstatement(at).require()
+            row._wake(at)
+        return row
+
+    def end(self, *, by: Operator, at: datetime, reason: str) -> Self:
+        """R27: a production Partner is Cancelled for good, and its Microsoft 365 tenant free (R13). Raises Refused."""
+        with self._changing("ended", by=by, at=at, reason=said(reason), mail="partner_ended") as row:
+            row.ending(at).require()
+            if row.suspended_at is None:
+                Period.close(row.organization, at)
+            row.cancelled_at, row.cancelled_by, row.cancelled_reason = at, by, reason
+            row._claim_tenant(released_at=at)
+        return row
+
+    def _wake(self, at: datetime) -> None:
+        """Suspended no more: a new production period starts; the old one ended when it was suspended."""
+        if self.suspended_at is None:  # by its date, and no sweep has been here yet
+            assert self.expiry is not None
+            Period.close(self.organization, self.expiry)
+        self.suspended_at, self.suspended_by, self.suspended_reason = None, None, ""
+        Period.objects.create(organization=self.organization, starts_at=at, cause=Period.Cause.REINSTATED)
+
+    def _assign(self, products: Collection[str], at: datetime) -> None:
+        """Dated: what it no longer holds ends at `at`, what is new starts then."""
+        before, after = self.held(), set(products)
+        if before == after:
+            return
+        self.holdings.filter(until_at=None, product__in=before - after).update(until_at=at)  # type: ignore[attr-defined]
+        new = Product.objects.filter(code__in=after - before)
+        SubscriptionProduct.provision(self, new, at)  # type: ignore[arg-type]
+        self.change.beside["products"] = sorted(before), sorted(after)
+
+
+def said(reason: str) -> str:
+    """R27, R34: staff say why. Raises Refused."""
+    if not reason.strip():
+        raise Refused(_("Say why: the reason is kept with the event."))
+    return reason
