@@ -37,6 +37,7 @@ class Chip:
     label: Words
     rows: Callable[[Any, datetime], QuerySet]
     tone: str = ""
+    order: "Order | None" = None  # the one order in which its index has these rows; else the list's first
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Table:
     """A list of organizations: its URL's name, the right to see it, and its rows as an operator may see them.
 
     `shown` loads what `row` (on the page, under `headings`) and `columns` (of an export) show of each. The first chip is
-    everything, the first order the default; a chip goes with that order alone, unless one searches. `add` is the action
+    everything, the first order the default; a chip goes with one order alone, unless one searches. `add` is the action
     that adds one and its URL's name, `adding` what stands in its way at an instant (UTC) beside the right to it.
     """
 
@@ -64,7 +65,7 @@ class Table:
     action: str
     kind: str
     rows: Callable[[Operator], QuerySet]
-    shown: Callable[[QuerySet, Operator], QuerySet]
+    shown: Callable[[QuerySet], QuerySet]
     row: Callable[["Table", Any, Operator, datetime], dict[str, Any]]
     headings: Mapping[str, Words]
     columns: Sequence[tuple[Words, Callable[[Any, datetime], Cell]]]
@@ -107,7 +108,7 @@ class Asked:
         q = " ".join(params.get("q", "")[:LONGEST_QUERY].replace("\0", "").split())
         chip = named(table.chips, params.get("chip"))
         ordered = bool(q) or chip is table.chips[0]
-        order = named(table.orders, params.get("order")) if ordered else table.orders[0]
+        order = named(table.orders, params.get("order")) if ordered else chip.order or table.orders[0]
         size = next((size for size in SIZES if str(size) == params.get("size")), SIZES[0])
         return cls(table, chip, order, q, size, params.get("after", ""), params.get("before", ""))
 
@@ -136,7 +137,8 @@ class Asked:
         values = {"q": self.q, "chip": self.chip.name, "order": self.order.name, "size": self.size}
         values |= {"after": self.after, "before": self.before}
         table = self.table
-        defaults = {"chip": table.chips[0].name, "order": table.orders[0].name, "size": SIZES[0]}
+        order = table.orders[0] if self.ordered else self.order
+        defaults = {"chip": table.chips[0].name, "order": order.name, "size": SIZES[0]}
         return {name: value for name, value in values.items() if value != defaults.get(name, "")}
 
 
@@ -196,15 +198,19 @@ def page(asked: Asked, rows: QuerySet, operator: Operator) -> Page:
 
 
 def behind(asked: Asked, rows: QuerySet, operator: Operator) -> Page:
-    """The page of `rows` at the cursor, perhaps an empty one."""
+    """The page of `rows` at the cursor, perhaps an empty one. What is shown is loaded of its own rows alone: an index has the
+    ids in the order asked for, while a sort would carry all that is shown of each row.
+    """
     cursor = position(asked)
     backwards = bool(cursor and asked.before)
     descending = asked.order.descending != backwards
     columns = asked.order.columns
-    ordered = asked.table.shown(rows, operator).order_by(*(f"-{name}" if descending else name for name in columns))
+    order = [f"-{name}" if descending else name for name in columns]
+    narrow = confirmed(rows, operator) if columns[0].startswith("organization__") else rows
     if cursor:
-        ordered = ordered.filter(Beyond(columns, cursor, descending=descending))
-    here = list(ordered[: asked.size + 1])
+        narrow = narrow.filter(Beyond(columns, cursor, descending=descending))
+    ids = narrow.order_by(*order).values("pk")[: asked.size + 1]
+    here = list(asked.table.shown(rows.model._default_manager.filter(pk__in=ids)).order_by(*order))
     more, here = len(here) > asked.size, here[: asked.size]
     if backwards:
         here.reverse()
@@ -212,6 +218,13 @@ def behind(asked: Asked, rows: QuerySet, operator: Operator) -> Page:
         return Page([])
     on, back = (True, more) if backwards else (more, bool(cursor))
     return Page(here, cursor_of(asked, here[-1]) if on else "", cursor_of(asked, here[0]) if back else "")
+
+
+def confirmed(rows: QuerySet, operator: Operator) -> QuerySet:
+    """Those whose organizations have the keys that were copied from them: so the organizations' indexes give their orders."""
+    keys = ["parent_id"] if operator.acts_for.kind == Organization.Kind.PARTNER else ["distributor_id", "kind"]
+    copied = {"parent_id": F("partner_id"), "distributor_id": F("distributor_id"), "kind": F("kind")}
+    return rows.filter(**{f"organization__{key}": copied[key] for key in keys})
 
 
 def pages(asked: Asked, rows: QuerySet, operator: Operator, size: int = MOST) -> Iterator[list[Any]]:

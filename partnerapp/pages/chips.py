@@ -1,13 +1,18 @@
 """The chips of a list of trials and accounts. The rule decides; `sort_at` (a hint) only leads the index to its rows."""
 
+from datetime import UTC, date
+
+from django.db.models import Value
+from django.db.models.functions import TruncDate
 from django.utils.translation import gettext_lazy as _
 
-from partnerapp.tables import Chip
+from partnerapp.tables import Chip, Order
 from subscriptions.terms import EXTENSION_WINDOW, FAR
 
 LAST_DAYS = EXTENSION_WINDOW  # "Trial ending ≤ 3 days"
 
 TRIAL_CHIPS = [
+    Chip("all", _("All"), lambda found, at: found),
     Chip(
         "ending",
         _("Trial ending ≤ 3 days"),
@@ -31,5 +36,18 @@ TRIAL_CHIPS = [
     Chip("expired", _("Expired"), lambda found, at: found.expired(at)),
     Chip("cancelled", _("Cancelled"), lambda found, at: found.cancelled(at)),
     Chip("production", _("Production"), lambda found, at: found.in_production(at)),
-    Chip("suspended", _("Suspended"), lambda found, at: found.suspended(at), tone="warn"),
 ]
+# R27: a Partner is suspended by staff. R26: a customer by its date, and no later than its day in UTC is over.
+SUSPENDED_PARTNERS = Chip(
+    "suspended",
+    _("Suspended"),
+    lambda found, at: found.suspended(at).filter(suspended_at__isnull=False),
+    tone="warn",
+)
+SUSPENDED_CUSTOMERS = Chip(
+    "suspended",
+    _("Suspended"),
+    lambda found, at: found.suspended(at).filter(expires_on__lt=TruncDate(Value(at), tzinfo=UTC)),
+    tone="warn",
+    order=Order("expired", _("Suspended longest"), ("expires_on", "organization_id"), read=date.fromisoformat),
+)

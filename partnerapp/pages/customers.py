@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from partnerapp import access
 from partnerapp.models import Operator, Organization
 from partnerapp.pages import lists, rows
+from partnerapp.pages.chips import SUSPENDED_CUSTOMERS, TRIAL_CHIPS
 from partnerapp.pages.listed import imported_list, pending_list, with_owner, with_products
 from subscriptions.models import Subscription
 
@@ -17,6 +18,7 @@ SPECIAL: dict[str, Any] = {
     "kind": CUSTOMER,
     "add": "add_customer",
     "add_label": _("Add customer"),
+    "adding": lambda operator, at: operator.acts_for.subscription.inactivity(at),  # R27
     "select_first": _("Select a customer first."),
     "for_distributors": [rows.PARTNER],
 }
@@ -29,9 +31,9 @@ def customers_of(operator: Operator) -> QuerySet[Subscription]:
     return visible.filter(**{key: operator.organization_id}, kind=CUSTOMER)
 
 
-def with_partner(found: QuerySet, operator: Operator) -> QuerySet:
+def with_partner(found: QuerySet) -> QuerySet:
     """Each with its products and its Partner: one statement for a page."""
-    return with_owner(with_products(found, operator))
+    return with_owner(with_products(found))
 
 
 CUSTOMERS = imported_list(
@@ -43,6 +45,7 @@ CUSTOMERS = imported_list(
     row=rows.customer_row,
     headings=rows.CUSTOMER_HEADINGS,
     columns=rows.CUSTOMER_COLUMNS,
+    chips=[*TRIAL_CHIPS, SUSPENDED_CUSTOMERS],
     icon="users",
     empty=(
         _("No active customers yet"),

@@ -8,25 +8,19 @@ from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from onboarding.models import ImportRun
-from partnerapp.models import Event, Operator, Organization
+from partnerapp.models import Event
 from partnerapp.pages import rows
-from partnerapp.pages.chips import TRIAL_CHIPS
 from partnerapp.tables import MOST, Chip, Order, Table, instant
 from subscriptions.models import Product, SubscriptionProduct
 
 COUNT = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
+NEWEST = Order("newest", _("Newest"), ("organization_id",), descending=True)
 BY_NAME = Order("name", _("Name"), ("organization__name_key", "organization_id"))
 
 
-def joined(found: QuerySet, operator: Operator) -> QuerySet:
-    """Each with its organization, which confirms the copied keys (so its own indexes give the other orders), but without
-    the words that only a search reads.
-    """
-    keys = {"distributor_id": F("distributor_id"), "kind": F("kind")}
-    if operator.acts_for.kind == Organization.Kind.PARTNER:
-        keys = {"parent_id": F("partner_id")}
-    confirmed = found.filter(**{f"organization__{name}": copied for name, copied in keys.items()})
-    return confirmed.select_related("organization").defer("organization__search", "organization__search_text")
+def joined(found: QuerySet) -> QuerySet:
+    """Each with its organization, but without the words that only a search reads."""
+    return found.select_related("organization").defer("organization__search", "organization__search_text")
 
 
 def with_owner(found: QuerySet) -> QuerySet:
@@ -35,23 +29,23 @@ def with_owner(found: QuerySet) -> QuerySet:
     return found.select_related("organization__parent__subscription").defer(*words)
 
 
-def with_products(found: QuerySet, operator: Operator) -> QuerySet:
+def with_products(found: QuerySet) -> QuerySet:
     """Each with the names of its SKUs and add-ons: one statement for a page."""
     held = SubscriptionProduct.objects.filter(subscription=OuterRef("pk"), until_at=None).order_by("product__name")
-    return joined(found, operator).annotate(
+    return joined(found).annotate(
         skus=ArraySubquery(held.filter(product__kind=Product.Kind.SKU).values("product__name")),
         add_ons=ArraySubquery(held.filter(product__kind=Product.Kind.ADDON).values("product__name")),
         blocker=F("blocked_by__name"),
     )
 
 
-def with_onboarding(found: QuerySet, operator: Operator) -> QuerySet:
+def with_onboarding(found: QuerySet) -> QuerySet:
     """Each with its onboarding, running import, and its part of the event log: how much there is, and the latest."""
     events = Event.objects.filter(organization=OuterRef("organization_id")).order_by("-pk")
     errors = events.filter(kind="pre_import_error").order_by().values("organization").annotate(number=Count("pk"))
     some = events.order_by().values("pk")[: MOST + 1]  # however often somebody pressed the button of a link
     runs = Prefetch("organization__import_runs", ImportRun.objects.filter(ImportRun.OPEN))
-    more = with_owner(joined(found, operator)).select_related("organization__onboarding__link_message")
+    more = with_owner(joined(found)).select_related("organization__onboarding__link_message")
     return more.prefetch_related(runs).annotate(
         log_kind=Subquery(events.values("kind")[:1]),
         log_at=Subquery(events.values("at")[:1]),
@@ -64,11 +58,10 @@ def with_onboarding(found: QuerySet, operator: Operator) -> QuerySet:
 imported_list = partial(
     Table,
     template="imported",
-    chips=[Chip("all", _("All"), lambda found, at: found), *TRIAL_CHIPS],
     orders=[
         Order("ends", _("Ends soonest"), ("sort_at", "organization_id"), read=instant),
         BY_NAME,
-        Order("newest", _("Newest"), ("organization__created_at", "organization_id"), descending=True, read=instant),
+        NEWEST,
     ],
 )
 pending_list = partial(
@@ -88,7 +81,7 @@ pending_list = partial(
         Chip("withdrawn", _("Withdrawn"), lambda found, at: found.filter(withdrawn_at__isnull=False)),
     ],
     orders=[
-        Order("newest", _("Newest"), ("organization_id",), descending=True),
+        NEWEST,
         Order("oldest", _("Oldest"), ("organization_id",)),
         BY_NAME,
     ],

@@ -137,7 +137,7 @@ def toolbar(asked: Asked, counts: dict[str, int], matches: Matches) -> dict[str,
         {
             "name": chip.name,
             "label": chip.label,
-            "url": asked.url(chip=chip, order=table.orders[0]),
+            "url": asked.url(chip=chip, order=(not asked.q and chip.order) or table.orders[0]),
             "current": chip is asked.chip,
             "count": capped(counts[chip.name]),
             "tone": chip.tone if counts[chip.name] else "",
@@ -252,7 +252,7 @@ def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
     due = moving if moving and number % ROUND else shown
     matches = tables.search(asked, operator)
     staying = set(tables.matching(asked, operator, at).filter(pk__in=due).values_list("pk", flat=True))
-    found = table.shown(table.watched(operator).filter(pk__in=due), operator).order_by("pk")
+    found = table.shown(table.watched(operator).filter(pk__in=due)).order_by("pk")
     chosen = selection.ids_of(request.GET, "id")
     known = rows_of(found, table, operator, at, chosen)
     rows = [row for row in known if int(row["id"]) in staying or row["moved"]]

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from partnerapp import access
 from partnerapp.models import Operator, Organization
 from partnerapp.pages import lists, rows
+from partnerapp.pages.chips import SUSPENDED_PARTNERS, TRIAL_CHIPS
 from partnerapp.pages.listed import imported_list, pending_list, with_products
 from subscriptions.models import Subscription
 
@@ -28,11 +29,11 @@ def partners_of(operator: Operator) -> QuerySet[Subscription]:
     return visible.filter(distributor_id=operator.organization_id, kind=PARTNER)  # the keys of the lists' indexes
 
 
-def with_customers(found: QuerySet, operator: Operator) -> QuerySet:
+def with_customers(found: QuerySet) -> QuerySet:
     """Each with its products and the number of its customers: one statement for a page."""
     below = Organization.objects.filter(parent=OuterRef("pk")).order_by()
     customers = below.values("parent").annotate(number=Count("pk")).values("number")
-    return with_products(found, operator).annotate(customers=Coalesce(Subquery(customers), 0))
+    return with_products(found).annotate(customers=Coalesce(Subquery(customers), 0))
 
 
 PARTNERS = imported_list(
@@ -44,6 +45,7 @@ PARTNERS = imported_list(
     row=rows.partner_row,
     headings=rows.PARTNER_HEADINGS,
     columns=rows.PARTNER_COLUMNS,
+    chips=[*TRIAL_CHIPS, SUSPENDED_PARTNERS],
     icon="building",
     empty=(
         _("No active Partners yet"),

@@ -44,10 +44,12 @@ LISTED = {
     "listed_held": Q(held_at__isnull=False, **NEITHER),
     "listed_cancelled": Q(cancelled_at__isnull=False),
     "listed_production": Q(converted_at__isnull=False, cancelled_at=None),
-    "listed_suspended": Q(suspended_at__isnull=False) | Q(expires_on__isnull=False),
+    "listed_suspended": Q(suspended_at__isnull=False),
 }
 # The same of one Partner's customers, where reading them all would take too long.
-OF_A_PARTNER = {name: condition for name, condition in LISTED.items() if name != "listed_production"}
+OF_A_PARTNER = {k: rows for k, rows in LISTED.items() if k not in {"listed_production", "listed_suspended"}}
+# Customers by the last day of their access: those whose day is over come first.
+DATED = Q(expires_on__isnull=False)
 INDEXES = [
     *[
         models.Index(
@@ -64,6 +66,14 @@ INDEXES = [
             condition=condition,
         )
         for name, condition in LISTED.items()
+    ],
+    *[
+        models.Index(fields=[key, "kind", "expires_on", "organization"], name=f"subscription_{name}", condition=DATED)
+        for key, name in (("distributor_id", "dated"), ("partner_id", "below_dated"))
+    ],
+    *[
+        models.Index(fields=[key, "kind", "organization"], name=f"subscription_{name}", condition=LISTED["listed"])
+        for key, name in (("distributor_id", "newest"), ("partner_id", "below_newest"))
     ],
     models.Index(fields=["wake_at"], name="subscription_to_wake", condition=Q(wake_at__isnull=False)),
     models.Index(
