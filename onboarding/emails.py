@@ -61,6 +61,7 @@ def import_completed(message: Message) -> dict:
         "subscription": subscription,
         "owner": organization.owner,
         "ends": dates.moment(ends),
+        "billing": subscription.billing(message.composed_at),
         "button": None if outside else portal,
         "attachments": [trial_end(message, ends)] if ends else [],
         "why": why(message),

@@ -6,7 +6,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from partnerapp.forms import Email, Reason, VisibleText
+from partnerapp.forms import ActionForm, Email, Reason, VisibleText
 from partnerapp.models import Organization
 from subscriptions.models import Product
 
@@ -65,9 +65,9 @@ class AddPartners(forms.Form):
         return text
 
 
-class NotificationEmail(forms.Form):
+class NotificationEmail(ActionForm):
     email = Email(label=_("Notification email"), help_text=_("Mails about the organization are sent here."))
 
 
-class Withdraw(forms.Form):
+class Withdraw(ActionForm):
     reason = Reason()

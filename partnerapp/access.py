@@ -35,6 +35,7 @@ class OperatorRequest(HtmxRequest):
 
 
 DISTRIBUTOR, PARTNER, CUSTOMER = Organization.Kind.DISTRIBUTOR, Organization.Kind.PARTNER, Organization.Kind.CUSTOMER
+VENDOR = Organization.Source.VENDOR
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 ADMIN = frozenset({Operator.Role.ADMIN})
 EVERYBODY = frozenset(Operator.Role)
@@ -49,6 +50,7 @@ MAY: dict[str, dict[str, frozenset[str]]] = {
     "extend_trial": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
     "manage_subscription_upgrade": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
     "convert_to_production": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "edit_skus_and_expiration_date": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
     "cancel_trial": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
     "copy_activation_link": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
     "resend_activation_link": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
@@ -89,6 +91,10 @@ def refusal(operator: Operator, action: str, organization: Organization | None =
     if operator.role not in roles:
         return _("Your role is {role}. Ask an Admin of {organization} to do this.").format(
             role=operator.get_role_display(), organization=operator.acts_for.name
+        )
+    if action == "convert_to_production" and organization is not None and organization.source == VENDOR:  # R24
+        return _("{name} was added by the Vendor, not by an MSP: only the Vendor's staff can convert it.").format(
+            name=organization.name
         )
     return ""
 

@@ -1,6 +1,6 @@
 """How instants and spans are written for people: in the active time zone, with the zone named (R33)."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -25,6 +25,11 @@ def day(at: datetime) -> str:
     """`1 Dec 2026`."""
     local = timezone.localtime(at)
     return f"{local.day} {local:%b %Y}"
+
+
+def date_of(day: date | None) -> str:
+    """`1 Dec 2026`; empty for none. A date has no time zone."""
+    return f"{day.day} {day:%b %Y}" if day else ""
 
 
 def span(length: timedelta) -> str:

@@ -21,6 +21,7 @@ from django_htmx.http import trigger_client_event
 from partnerapp import access, clock, selection, toasts
 from partnerapp.access import OperatorRequest
 from partnerapp.actions import Action, Refused, Words
+from partnerapp.forms import ActionForm
 from partnerapp.models import Operator, Organization
 from partnerapp.selection import SHOWN, Selection
 
@@ -40,11 +41,20 @@ class Drawer:
     apply: Callable[[Organization, dict[str, Any], Operator, datetime], object]
     consequences: Callable[[Organization, datetime], list[Consequence]]
     done: Callable[[list[Organization], dict[str, Any]], Words]
-    form: type[Form] = Form
+    form: Callable[..., Form] = ActionForm
     initial: Callable[[Organization, datetime], dict[str, Any]] = lambda organization, at: {}
     details: Callable[[list[Organization], datetime], dict[str, Any]] = lambda organizations, at: {}
+    load: Callable[[list[Organization]], None] = lambda rows: (
+        None
+    )  # loads at once what rule, `seen` and verb ask of each row
     prepare: Callable[[list[Organization]], None] = lambda rows: None  # loads at once what each row's words need
+    foretell: Callable[[Organization, dict[str, Any]], list[Consequence]] | None = (
+        None  # before → after of what is filled in
+    )
     icon: str = "edit"
+    kinds: frozenset[str] = frozenset(
+        {Organization.Kind.PARTNER, Organization.Kind.CUSTOMER}
+    )  # in whose menus it stands
     danger: bool = False
     one_by_one: bool = False  # what is asked differs from row to row
     seen: Callable[[Organization, datetime], str] = lambda organization, at: ""  # what must not change before Apply
@@ -72,6 +82,7 @@ def answer(request: OperatorRequest, drawer: Drawer) -> HttpResponse:
     """The view of one action (see the module)."""
     at = clock.now()
     rows = selection.rows(request, at)
+    drawer.load(rows)
     forbidden = [access.refusal(request.user, drawer.name, row) for row in rows]
     if all(forbidden):
         return access.forbid(request, forbidden[0])
@@ -79,8 +90,16 @@ def answer(request: OperatorRequest, drawer: Drawer) -> HttpResponse:
     selected = Selection(rows, refusals | changed_meanwhile(request, drawer, rows, refusals, at))
     if request.method == "POST":
         return apply(request, drawer, selected, at)
-    initial = drawer.initial(rows[0], at) if len(rows) == 1 else {}
-    return show(request, drawer, selected, drawer.form(initial=initial), at)
+    return show(request, drawer, selected, blank(request, drawer, selected, at), at)
+
+
+def blank(request: OperatorRequest, drawer: Drawer, selected: Selection, at: datetime) -> Form:
+    """The form as it opens; or filled in as far as somebody is, whom `foretell` tells what that would change."""
+    about = {"rows": selected.about, "at": at}
+    if drawer.foretell and "seen" in request.GET:
+        return drawer.form(request.GET, **about)
+    initial = drawer.initial(selected.rows[0], at) if len(selected.rows) == 1 else {}
+    return drawer.form(initial=initial, **about)
 
 
 def changed_meanwhile(
@@ -97,7 +116,7 @@ def changed_meanwhile(
 
 
 def apply(request: OperatorRequest, drawer: Drawer, selected: Selection, at: datetime) -> HttpResponse:
-    form = drawer.form(request.POST)
+    form = drawer.form(request.POST, rows=selected.about, at=at)
     if selected.refusal:
         return show(request, drawer, selected, form, at, refusal=selected.refusal)
     if not form.is_valid():
@@ -136,13 +155,17 @@ def show(
     """The drawer. `refusal`: the rule's answer to a press of Apply (422); before that the reason stands in the drawer."""
     context = {
         # Applied is what is told here: a row that only qualifies later stays out.
-        "drawer": frame(request, rows=[(row.pk, drawer.seen(row, at)) for row in selected.qualified or selected.rows]),
+        "drawer": frame(
+            request,
+            rows=[(row.pk, drawer.seen(row, at)) for row in selected.about],
+            preview_url=request.path if drawer.foretell else "",
+        ),
         "subject": selected.subject,
         "form": form,
-        "consequences": listed(told(drawer, selected.qualified, at)),
+        "consequences": listed([*foretold(drawer, selected.qualified, form), *told(drawer, selected.qualified, at)]),
         "refusal": refusal or selected.refusal,
         "refused": bool(refusal),
-        **drawer.details(selected.qualified or selected.rows, at),
+        **drawer.details(selected.about, at),
     }
     return render(request, f"organizations/{drawer.name}.html", context, status=422 if refusal else status)
 
@@ -150,6 +173,14 @@ def show(
 def listed(consequences: list[Consequence]) -> list[dict[str, Words]]:
     """For the template."""
     return [{"icon": icon, "text": text} for icon, text in consequences]
+
+
+def foretold(drawer: Drawer, rows: list[Organization], form: Form) -> list[Consequence]:
+    """What the form, as it is filled in, would change; nothing while it is as it opened or cannot be read."""
+    if drawer.foretell is None or not form.is_bound or not form.is_valid():
+        return []
+    lines = [line for row in rows[:SHOWN] for line in drawer.foretell(row, form.cleaned_data)]
+    return list(dict.fromkeys(lines))
 
 
 def told(drawer: Drawer, rows: list[Organization], at: datetime) -> list[Consequence]:

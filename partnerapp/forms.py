@@ -2,11 +2,14 @@
 
 import unicodedata
 import zoneinfo
+from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+
+from partnerapp.models import Organization
 
 JOINERS = {"\u200c", "\u200d"}  # they shape letters in some scripts; every other format character can hide or turn text
 BLANK = {"\u115f", "\u1160", "\u2800", "\u3164", "\uffa0"}  # letters and symbols that show nothing
@@ -48,6 +51,14 @@ class Email(forms.EmailField):
 
     def refuse(self) -> str:
         raise ValidationError(_("Mail servers do not deliver to this address. Please use another one."), code="invalid")
+
+
+class ActionForm(forms.Form):
+    """The form of an action on organizations: it knows which ones and the instant (UTC)."""
+
+    def __init__(self, *args: Any, rows: list[Organization], at: datetime, **kwargs: Any) -> None:
+        self.rows, self.at = rows, at
+        super().__init__(*args, **kwargs)
 
 
 class Preferences(forms.Form):

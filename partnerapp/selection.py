@@ -30,6 +30,11 @@ class Selection:
         return [row for row in self.rows if not self.refusals[row.pk]]
 
     @property
+    def about(self) -> list[Organization]:
+        """The rows that a drawer is about: those that qualify, or all when none does."""
+        return self.qualified or self.rows
+
+    @property
     def refusal(self) -> str:
         """Why nothing can be done: the first row's sentence, or "" when at least one row qualifies."""
         return "" if self.qualified else self.refusals[self.rows[0].pk]
@@ -37,7 +42,7 @@ class Selection:
     @property
     def subject(self) -> dict[str, Any]:
         """For the template: whom it is about, and who is left out and why (R32)."""
-        shown = self.qualified or self.rows
+        shown = self.about
         skipped = [{"name": r.name, "reason": self.refusals[r.pk]} for r in self.rows if self.refusals[r.pk]]
         names = [row.name for row in shown]
         return {
@@ -110,7 +115,7 @@ def well_formed(pk: str) -> bool:
 def load(operator: Operator, ids: Collection[int]) -> list[Organization]:
     """These organizations, as far as they are visible and have a subscription, with all that the rules ask about."""
     visible: QuerySet[Organization] = access.visible_to(operator).filter(pk__in=ids, subscription__isnull=False)
-    joined = visible.select_related("parent", "subscription", "onboarding", "onboarding__link_message")
+    joined = visible.select_related("parent__subscription", "subscription", "onboarding__link_message")
     found = list(joined.with_tenant_taken().order_by("pk"))  # type: ignore[attr-defined]
     for row in found:  # what was loaded once is not loaded again from the other side
         row.subscription.organization = row.onboarding.organization = row

@@ -1,6 +1,7 @@
 """What will happen: the sentences of the drawers, from the same facts and numbers that the verbs use."""
 
 from datetime import datetime
+from typing import Any
 
 from django.db.models import OuterRef
 from django.utils.text import get_text_list
@@ -9,8 +10,10 @@ from django.utils.translation import gettext as _
 from partnerapp import dates
 from partnerapp.drawers import Consequence
 from partnerapp.models import Organization
-from subscriptions.models import Subscription
+from subscriptions.forms import wanted
+from subscriptions.models import Product, Subscription
 from subscriptions.models.queries import announced
+from subscriptions.models.states import State
 from subscriptions.terms import EXTENSION, NOTICE_LEAD, NOTICES
 
 Lines = list[Consequence]
@@ -50,12 +53,7 @@ def of_blocking(organization: Organization, at: datetime) -> Lines:
     """Both choices of Manage subscription upgrade, so that nothing has to be pressed to read them."""
     subscription: Subscription = organization.subscription
     assert subscription.ends_at is not None
-    assert subscription.upgrade_at is not None
-    keep = _("Upgrade automatically: {name} becomes Production on {when}, and billing to {owner} starts.").format(
-        name=organization.name, when=dates.moment(subscription.upgrade_at), owner=organization.owner.name
-    )
-    if subscription.upgrade_at - NOTICE_LEAD < at and not subscription.told_in_time:
-        keep += " " + _("It will be some hours later: an Admin must have had the notice for 24 hours first.")
+    keep = keeping(organization, at)
     over = at >= subscription.ends_at
     block = _("Block: the trial expires at once. Nothing is billed, and access ends.") if over else _(
         "Block: the trial expires on {end}. Nothing is billed, and access ends."
@@ -64,6 +62,23 @@ def of_blocking(organization: Organization, at: datetime) -> Lines:
     if over:
         until = _("Blocking cannot be undone now; you can still convert the account to Production.")
     return [("circle-arrow-up", keep), ("ban", block), ("clock", until)]
+
+
+def keeping(organization: Organization, at: datetime) -> str:
+    """When the automatic upgrade will really happen, and what follows."""
+    subscription: Subscription = organization.subscription
+    assert subscription.upgrade_at is not None
+    if subscription.partner_inactive(at):  # R21
+        words = _("Upgrade automatically: once {partner} is active again, after a new notice by mail.")
+        return words.format(partner=organization.owner.name)
+    words = _("Upgrade automatically: {name} becomes Production on {when}. {billing}")
+    if subscription.upgrade_at - NOTICE_LEAD < at and not subscription.told_in_time:
+        words = _(
+            "Upgrade automatically: {name} becomes Production on {when}. It will be some hours later: an Admin must have had "
+            "the notice for 24 hours first. {billing}"
+        )
+    when = dates.moment(subscription.upgrade_at)
+    return words.format(name=organization.name, when=when, billing=subscription.billing(at))
 
 
 def of_cancellation(organization: Organization, at: datetime) -> Lines:
@@ -80,28 +95,68 @@ def of_cancellation(organization: Organization, at: datetime) -> Lines:
 
 def of_conversion(organization: Organization, at: datetime) -> Lines:
     subscription: Subscription = organization.subscription
-    owner = organization.owner.name
+    words = _("{name} becomes Production now, {when}. There is no way back to a trial.")
     lines = [
-        (
-            "circle-check",
-            _("{name} becomes Production now. There is no way back to a trial.").format(name=organization.name),
-        ),
-        (
-            "receipt",
-            _(
-                "Billing of its production tenants to {owner} starts now, {when}. Its own tenant is billed at 0.00."
-            ).format(owner=owner, when=dates.moment(at)),
-        ),
+        ("circle-check", words.format(name=organization.name, when=dates.moment(at))),
+        ("receipt", subscription.billing(at)),
     ]
+    if subscription.kind == Organization.Kind.PARTNER:
+        lines.append(("receipt", _("Its own tenant is billed at 0.00.")))
     if subscription.imported_at is None:
         words = _("The import of {name} is not complete: billing starts all the same, and no trial starts any more.")
         lines.append(("hourglass", words.format(name=organization.name)))
-    return [
-        *lines,
-        (
-            "mail",
-            _("The Admins of {owner} and {email} are told by mail.").format(
-                owner=owner, email=organization.notification_email
-            ),
-        ),
-    ]
+    return [*lines, ("mail", told_of_conversion(organization))]
+
+
+def told_of_conversion(organization: Organization) -> str:
+    words = _("The Admins of {owner} and {email} are told by mail.")
+    if organization.kind == Organization.Kind.CUSTOMER:
+        words = _("The Admins of {owner}, those of its distributor and {email} are told by mail.")
+    return words.format(owner=organization.owner.name, email=organization.notification_email)
+
+
+def of_editing(organization: Organization, at: datetime) -> Lines:
+    """R26."""
+    subscription: Subscription = organization.subscription
+    lines: Lines = [("receipt", _("The SKU and add-ons at the end of a day (UTC) count for that day."))]
+    if subscription.converted_at is None:
+        lines.append(("calendar-event", _("An expiration date can be set once it is in production.")))
+    elif subscription.state(at) == State.SUSPENDED:
+        lines.append(("restore", _("A later date, or none, reinstates it at once. The days between are not billed.")))
+    else:
+        words = _(
+            "Access and billing end with the expiration date. The Admins of {owner} are told 30, 7 and 1 days before."
+        )
+        lines.append(("calendar-event", words.format(owner=organization.owner.name)))
+    if inactivity := subscription.owner_inactivity(at):
+        lines.insert(0, ("alert-triangle", inactivity))
+    return lines
+
+
+def of_change(organization: Organization, data: dict[str, Any]) -> Lines:
+    """Before → after of what is filled in."""
+    subscription: Subscription = organization.subscription
+    _products, expires_on = wanted(subscription, data)
+    lines = of_other_products(organization, data)
+    if expires_on != subscription.expires_on:
+        words = _("Expiration date of {name}: {before} → {after}.")
+        before, after = (dates.date_of(day) or _("none") for day in (subscription.expires_on, expires_on))
+        lines.append(("calendar-event", words.format(name=organization.name, before=before, after=after)))
+    return lines
+
+
+def of_other_products(organization: Organization, data: dict[str, Any]) -> Lines:
+    """Before → after of SKU and add-ons. A Partner's panel has none of them."""
+    subscription: Subscription = organization.subscription
+    if "sku" not in data:
+        return []
+    (products, _last_day), held = wanted(subscription, data), subscription.held()
+    if products == held:
+        return []
+    words = _("SKU and add-ons of {name}: {before} → {after}.")
+    return [("edit", words.format(name=organization.name, before=named(held), after=named(products)))]
+
+
+def named(codes: set[str]) -> str:
+    """The names of products, the SKU first."""
+    return ", ".join(Product.objects.filter(code__in=codes).values_list("name", flat=True))

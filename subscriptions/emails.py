@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from partnerapp import dates
 from partnerapp.mail import Pointless, absolute, why
-from partnerapp.models import Message
+from partnerapp.models import Message, Organization
 from subscriptions.calendars import trial_end
 from subscriptions.terms import NOTICE_LEAD
 
@@ -21,6 +21,7 @@ def about(message: Message, **more: object) -> dict:
         "subscription": subscription,
         "end": dates.moment(subscription.ends_at),
         "upgrade": dates.moment(subscription.upgrade_at),
+        "billing": subscription.billing(message.composed_at),
         "expired": subscription.state(message.about_at) == "expired",
         "owner": organization.owner,
         "when": dates.moment(message.about_at),
@@ -62,10 +63,6 @@ def countdown(message: Message) -> dict:
     return {"left": dates.left(message.about_at, message.composed_at), "short": left < NOTICE_LEAD}
 
 
-def upgrade_held(message: Message) -> dict:
-    return about(message, button=drawer(message, "manage_subscription_upgrade", _("Keep or block the upgrade")))
-
-
 def trial_extended(message: Message) -> dict:
     end = message.organization.subscription.ends_at
     return about(message, attachments=[trial_end(message, end)] if end else [])
@@ -79,4 +76,38 @@ def upgrade_blocked(message: Message) -> dict:
     return about(message)
 
 
-upgrade_restored = trial_cancelled = converted = upgrade_blocked
+def upgrade_held(message: Message) -> dict:
+    """R20; R21: while its Partner is not active nobody can say when it will be."""
+    waits = message.organization.subscription.waits_for_partner(message.composed_at)
+    button = drawer(message, "manage_subscription_upgrade", _("Keep or block the upgrade"))
+    return about(message, button=button, waits=waits)
+
+
+def customer_converted(message: Message) -> dict:
+    """To the distributor's Admins, who cannot change it (R29)."""
+    return about(message, button={"label": _("Open Partner App"), "url": absolute("/")})
+
+
+def production_expires(message: Message) -> dict:
+    """R26, 30, 7 and 1 days before. Raises Pointless."""
+    button = drawer(message, "edit_skus_and_expiration_date", _("Change the expiration date"))
+    return countdown(message) | about(message, button=button, last_day=last_day(message))
+
+
+def production_suspended(message: Message) -> dict:
+    """A customer's by its date, a Partner's by staff."""
+    if message.organization.kind == Organization.Kind.PARTNER:
+        return about(message)
+    button = drawer(message, "edit_skus_and_expiration_date", _("Change the expiration date"))
+    return about(message, button=button)
+
+
+def production_reinstated(message: Message) -> dict:
+    return about(message, last_day=last_day(message))
+
+
+def last_day(message: Message) -> str:
+    return dates.date_of(message.organization.subscription.expires_on)
+
+
+upgrade_restored = trial_cancelled = converted = partner_ended = upgrade_blocked

@@ -1,10 +1,16 @@
+from datetime import date
+from typing import Any
+
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from partnerapp.forms import Reason
+from partnerapp.forms import ActionForm, Reason
+from partnerapp.models import Organization
+from subscriptions.models import Product, Subscription
+from subscriptions.models.production import unfit
 
 
-class SubscriptionUpgrade(forms.Form):
+class SubscriptionUpgrade(ActionForm):
     """R17: keep the automatic upgrade, or block it."""
 
     upgrade = forms.ChoiceField(
@@ -15,7 +21,7 @@ class SubscriptionUpgrade(forms.Form):
     reason = Reason()
 
 
-class ConvertPartner(forms.Form):
+class ConvertPartner(ActionForm):
     """R23: the level changes from Trial to Production."""
 
     level = forms.ChoiceField(
@@ -28,5 +34,75 @@ class ConvertPartner(forms.Form):
         return self.cleaned_data["level"]
 
 
-class CancelTrial(forms.Form):
+class Account(ActionForm):
+    """What a customer holds and until when (R24, R26). Of several, what is not chosen stays as it is for each."""
+
+    sku = forms.ChoiceField(label=_("SKU assignment"), widget=forms.RadioSelect)
+    add_ons = forms.MultipleChoiceField(
+        label=_("Add-on assignment"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    expires_on = forms.DateField(
+        label=_("Expiration date"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        help_text=_("Access and billing end at 24:00 UTC of this day. Empty: no end."),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        sku, add_ons, offered = self.fields["sku"], self.fields["add_ons"], self.offered()
+        sku.required = not self.several
+        skus: list[tuple[str, Any]] = [(p.code, p.name) for p in offered if p.kind == Product.Kind.SKU]
+        if self.several:
+            skus.insert(0, ("", _("As they are")))
+        sku.choices = skus  # type: ignore[attr-defined]
+        add_ons.choices = [(p.code, p.name) for p in offered if p.kind == Product.Kind.ADDON]  # type: ignore[attr-defined]
+        if self.several:
+            sku.help_text = _("As they are: each keeps its SKU and its add-ons.")
+            add_ons.help_text = _("With the SKU that is chosen above, for all of them.")
+
+    @property
+    def several(self) -> bool:
+        return len(self.rows) > 1
+
+    def offered(self) -> list[Product]:
+        """What the Partner holds; a single customer may also keep what it has already."""
+        kept = set() if self.several else self.rows[0].subscription.held()
+        return list(Product.resold_by(self.rows[0].owner) | Product.objects.filter(code__in=kept))
+
+    def clean_expires_on(self) -> date | None:
+        expires_on = self.cleaned_data["expires_on"]
+        kept = not self.several and expires_on == self.rows[0].subscription.expires_on
+        if not kept and (refusal := unfit(expires_on, self.at)):
+            raise forms.ValidationError(refusal)
+        return expires_on
+
+
+class EditAccount(Account):
+    """R26. The date is asked where there is one in production; of several it changes only when that is said."""
+
+    change_date = forms.BooleanField(label=_("Change the expiration date"), required=False)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        dated = any(row.subscription.converted_at for row in self.rows)
+        for name, wanted in (("expires_on", dated), ("change_date", dated and self.several)):
+            if not wanted:
+                del self.fields[name]
+
+
+def wanted(subscription: Subscription, data: dict[str, Any]) -> tuple[set[str], date | None]:
+    """The products (codes) and the last day that a customer shall have: as filled in, the rest as it is."""
+    products = {data["sku"], *data["add_ons"]} if data["sku"] else subscription.held()
+    dated = subscription.converted_at and "expires_on" in data and data.get("change_date", True)
+    return products, data["expires_on"] if dated else subscription.expires_on
+
+
+class CancelTrial(ActionForm):
     reason = Reason()
+
+
+def convert(*args: Any, rows: list[Organization], **kwargs: Any) -> forms.Form:
+    """A Partner's panel asks for the level, a customer's for what it gets."""
+    customers = rows[0].kind == Organization.Kind.CUSTOMER
+    return (Account if customers else ConvertPartner)(*args, rows=rows, **kwargs)

@@ -10,5 +10,10 @@ urlpatterns = [
         name="manage_subscription_upgrade",
     ),
     path("organizations/actions/convert_to_production/", views.convert_to_production, name="convert_to_production"),
+    path(
+        "organizations/actions/edit_skus_and_expiration_date/",
+        views.edit_skus_and_expiration_date,
+        name="edit_skus_and_expiration_date",
+    ),
     path("organizations/actions/cancel_trial/", views.cancel_trial, name="cancel_trial"),
 ]

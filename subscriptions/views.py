@@ -4,7 +4,7 @@ import contextlib
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, Sum, prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
 
 from partnerapp import dates, drawers
@@ -38,7 +38,9 @@ def new_ends(organizations: list[Organization], at: datetime) -> dict[str, Any]:
 
 
 def billing(organizations: list[Organization], at: datetime) -> dict[str, Any]:
-    """What a conversion makes billable from `at`: the tenants and seats of its production customers, and SKUs."""
+    """What a Partner's conversion makes billable from `at`: tenants and seats of its production customers, and SKUs."""
+    if organizations[0].kind == Organization.Kind.CUSTOMER:
+        return {}
     ids, shown = [row.pk for row in organizations], organizations[: drawers.SHOWN]
     below = Subscription.objects.filter(partner_id__in=ids, kind=Organization.Kind.CUSTOMER)
     counted = below.in_production(at).values("partner_id").annotate(tenants=Count("pk"), seats=Sum("seats", default=0))
@@ -83,6 +85,42 @@ def upgrade_now(organization: Organization, at: datetime) -> dict[str, str]:
     return {"upgrade": "block" if organization.subscription.blocked_at else "keep"}
 
 
+def load_holdings(organizations: list[Organization]) -> None:
+    """What each holds now, and the names that R26's words need, at once."""
+    prefetch_related_objects(organizations, SubscriptionProduct.held_now("subscription__"))
+
+
+def account(organization: Organization, at: datetime) -> dict[str, Any]:
+    """A customer's SKU, add-ons and last day as they are."""
+    products = Product.objects.filter(code__in=organization.subscription.held())
+    codes = {kind: [p.code for p in products if p.kind == kind] for kind in Product.Kind}
+    return {
+        "sku": next(iter(codes[Product.Kind.SKU]), ""),
+        "add_ons": codes[Product.Kind.ADDON],
+        "expires_on": organization.subscription.expires_on,
+    }
+
+
+def convert(organization: Organization, data: dict[str, Any], by: Operator, at: datetime) -> None:
+    subscription = organization.subscription
+    if organization.kind != Organization.Kind.CUSTOMER:
+        subscription.convert(by=by, at=at)
+        return
+    products, _last_day = forms.wanted(subscription, data)
+    subscription.convert(by=by, at=at, products=products, expires_on=data["expires_on"])
+
+
+def edit(organization: Organization, data: dict[str, Any], by: Operator, at: datetime) -> None:
+    """As with the upgrade: what shall hold, not what shall change."""
+    products, expires_on = forms.wanted(organization.subscription, data)
+    with contextlib.suppress(AlreadySo):
+        organization.subscription.edit(by=by, at=at, products=products, expires_on=expires_on)
+
+
+def seen_with_products(organization: Organization, at: datetime) -> str:
+    return f"{seen(organization, at)} {' '.join(sorted(organization.subscription.held()))}"
+
+
 def seen(organization: Organization, at: datetime) -> str:
     return organization.subscription.seen(at)
 
@@ -115,13 +153,31 @@ CONVERT = drawers.Drawer(
     name="convert_to_production",
     label=_("Convert to production account"),
     icon="rocket",
-    form=forms.ConvertPartner,
-    seen=seen,
+    form=forms.convert,
+    initial=account,
+    load=load_holdings,
+    seen=seen_with_products,
     rule=lambda o, at: o.subscription.conversion(at),
-    apply=lambda o, data, by, at: o.subscription.convert(by=by, at=at),
+    apply=convert,
+    foretell=consequences.of_other_products,
     consequences=consequences.of_conversion,
     details=billing,
     done=about(_("{name} is in Production now."), _("{count} accounts are in Production now.")),
+)
+EDIT = drawers.Drawer(
+    name="edit_skus_and_expiration_date",
+    label=_("Edit SKUs and expiration date"),
+    icon="edit",
+    kinds=frozenset({Organization.Kind.CUSTOMER}),
+    form=forms.EditAccount,
+    initial=account,
+    load=load_holdings,
+    seen=seen_with_products,
+    rule=lambda o, at: o.subscription.editing(at),
+    apply=edit,
+    foretell=consequences.of_change,
+    consequences=consequences.of_editing,
+    done=about(_("{name} was changed."), _("{count} customers were changed.")),
 )
 CANCEL = drawers.Drawer(
     name="cancel_trial",
@@ -135,9 +191,10 @@ CANCEL = drawers.Drawer(
     consequences=consequences.of_cancellation,
     done=about(_("The trial of {name} was cancelled."), _("{count} trials were cancelled.")),
 )
-DRAWERS = [EXTEND, MANAGE_UPGRADE, CONVERT, CANCEL]
+DRAWERS = [EXTEND, MANAGE_UPGRADE, CONVERT, EDIT, CANCEL]
 
 extend_trial = drawers.view(EXTEND)
 manage_subscription_upgrade = drawers.view(MANAGE_UPGRADE)
 convert_to_production = drawers.view(CONVERT)
+edit_skus_and_expiration_date = drawers.view(EDIT)
 cancel_trial = drawers.view(CANCEL)

@@ -7,6 +7,7 @@ from typing import Any
 
 import factory
 from django.db import connection
+from django.db.models import QuerySet
 from factory.django import DjangoModelFactory
 
 from onboarding.models import Onboarding
@@ -79,7 +80,7 @@ def invited(organization: Organization, facts: dict[str, Any]) -> Organization:
     subscription = Subscription(organization=organization, **organization.branch, kind=organization.kind, **own)
     subscription.set_hints(NOW)
     subscription.save()
-    SubscriptionProduct.provision(subscription, Product.for_a_partner(), NOW - DAY)
+    SubscriptionProduct.provision(subscription, products_of(organization), NOW - DAY)
     facts = {"link_expires_at": NOW + 30 * DAY, "waiting_since": NOW - DAY, **facts}
     Onboarding.objects.create(organization=organization, **facts)
     return fresh(organization)
@@ -104,7 +105,7 @@ def imported(organization: Organization, facts: dict[str, Any]) -> Organization:
     subscription = Subscription(organization=organization, **organization.branch, kind=organization.kind, **facts)
     subscription.set_hints(NOW)
     subscription.save()
-    SubscriptionProduct.provision(subscription, Product.for_a_partner(), start)
+    SubscriptionProduct.provision(subscription, products_of(organization), start)
     if subscription.converted_at:
         over = subscription.suspended_at or subscription.cancelled_at
         Period.objects.create(organization=organization, starts_at=subscription.converted_at, ends_at=over)
@@ -113,6 +114,12 @@ def imported(organization: Organization, facts: dict[str, Any]) -> Organization:
         organization=organization, link_expires_at=start + 30 * DAY, waiting_since=start, configured_at=start, **done
     )
     return fresh(organization)
+
+
+def products_of(organization: Organization) -> QuerySet[Product]:
+    """All for a Partner (R2); of the SKUs a customer has one (R3)."""
+    every = Product.for_a_partner()
+    return every.exclude(code="professional-msp-2025") if organization.kind == "customer" else every
 
 
 def trial(ends_in: timedelta, facts: dict[str, Any]) -> dict[str, Any]:

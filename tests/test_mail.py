@@ -17,7 +17,7 @@ from partnerapp import clock, mail
 from partnerapp.demo import mailbox
 from partnerapp.demo.directory import free_port
 from partnerapp.models import Job, Message
-from subscriptions.terms import EXPIRY_NOTICES, UPGRADE_NOTICES
+from subscriptions.terms import EXPIRY_NOTICES, PRODUCTION_MAILS, UPGRADE_NOTICES
 from tests.factories import DAY, NOW, OperatorFactory, fresh, notice, partner
 
 AWKWARD = "Smith & Sons <b>'Ltd' {{7*7}}"
@@ -26,8 +26,8 @@ KINDS = [
     "partnerapp.operator_invitation", *UPGRADE_NOTICES, *EXPIRY_NOTICES,
     *(f"subscriptions.{name}" for name in (
         "upgrade_held", "trial_extended", "upgrade_blocked", "upgrade_restored", "trial_cancelled", "trial_expired",
-        "converted",
-    )),
+        "converted", "customer_converted", "production_suspended", "production_reinstated", "partner_ended",
+    )), *PRODUCTION_MAILS,
 ]  # fmt: skip
 
 
@@ -137,7 +137,7 @@ def test_who_did_it_and_why_are_told_where_somebody_did(awkward, alice, kind):
         kind, awkward, about_at=NOW + 2 * DAY, to=[alice], context={"by": "Zoë O'Neil", "reason": "Costs < 5"}
     )
     text = mail.compose(Message.objects.get(kind=kind)).get_body(("plain",)).get_content()
-    by_hand = kind.partition(".")[2] not in {"upgrade_held", "trial_expired"}
+    by_hand = kind.partition(".")[2] not in {"upgrade_held", "trial_expired", "customer_converted"}
     assert ("by Zoë O'Neil." in text) == by_hand
 
 
@@ -147,7 +147,7 @@ def test_no_kind_of_the_code_is_missing_here():
     templates = {
         f"{path.parent.name}.{path.name.removesuffix('.subject.txt')}" for path in folder.glob("*/*.subject.txt")
     }
-    assert templates == {re.sub(r"_\d$", "", kind) for kind in KINDS}
+    assert templates == {re.sub(r"_\d+$", "", kind) for kind in KINDS}
 
 
 def test_instants_are_told_in_the_operators_time_zone_and_to_others_in_utc(fabrikam, alice):

@@ -40,6 +40,10 @@ WORDS = {  # what people read in a list; `kind` is for code
     "trial_cancelled": _("Trial cancelled"),
     "trial_expired": _("Trial expired"),
     "converted": _("Converted to Production"),
+    "edited": _("SKUs or expiration date edited"),
+    "suspended": _("Suspended"),
+    "reinstated": _("Reinstated"),
+    "ended": _("Production account ended"),
 }
 
 

@@ -19,8 +19,9 @@ DRAWERS: list[Drawer] = [*SUBSCRIPTION_DRAWERS, *ONBOARDING_DRAWERS]
 def menu(operator: Operator, table: Table, rows: list[Organization], at: datetime, add: dict) -> list[dict]:
     """What can be done with the selected rows of a list, "Add" first."""
     first = {"name": table.add, "icon": "plus", **add, "takes_selection": False}
-    items = [menu_item(drawer, operator, rows, at, nothing_selected=table.select_first) for drawer in DRAWERS]
-    items[0]["divider"] = items[len(SUBSCRIPTION_DRAWERS)]["divider"] = True
+    drawers = [drawer for drawer in DRAWERS if table.kind in drawer.kinds]
+    items = [menu_item(drawer, operator, rows, at, nothing_selected=table.select_first) for drawer in drawers]
+    items[0]["divider"] = items[-len(ONBOARDING_DRAWERS)]["divider"] = True
     return [first, *items]
 
 

@@ -160,6 +160,17 @@ class Facts(models.Model):
         """R27 for a customer: its Partner's `inactivity`. A distributor is always active."""
         return self.partner.inactivity(at) if self.kind == Organization.Kind.CUSTOMER else ""
 
+    def billing(self, at: datetime) -> str:
+        """R25 in a sentence: what is billed once this becomes production."""
+        owner = self.organization.owner.name
+        if self.kind != Organization.Kind.CUSTOMER:
+            return _("From then on its production tenants are billed to {owner}.").format(owner=owner)
+        if self.partner.state(at) == State.PRODUCTION:
+            return _("From then on it is billed as a production tenant of {partner}.").format(partner=owner)
+        return _("It is billed as a production tenant of {partner} once {partner} itself is in production.").format(
+            partner=owner
+        )
+
     def since(self, at: datetime) -> datetime | None:
         """The instant (UTC) at which the state of `at` began; None for Pending."""
         return {

@@ -14,6 +14,8 @@ from subscriptions.models.period import Period
 from subscriptions.models.product import Product, SubscriptionProduct
 from subscriptions.models.states import State
 
+LAST_DAY = date(2999, 12, 31)  # some room before Python's calendar ends
+
 
 class Production(Facts):
     class Meta:
@@ -36,18 +38,17 @@ class Production(Facts):
     def edit_refusal(self, at: datetime, products: Collection[str], expires_on: date | None) -> str:
         """Why the account cannot hold these products (codes) and this last day, or ""."""
         return (
-            self._date_refusal(at, expires_on)
+            self.date_refusal(at, expires_on)
             or self._products_refusal(products)
             or ("" if self._only_sooner(products, expires_on) else self.owner_inactivity(at))
         )
 
-    def _date_refusal(self, at: datetime, expires_on: date | None) -> str:
+    def date_refusal(self, at: datetime, expires_on: date | None) -> str:
         if expires_on == self.expires_on:
             return ""
         if self.converted_at is None:
             return _("Only a production account has an expiration date; this one's level is Trial.")
-        expiry = expiry_of(expires_on)
-        return _("The expiration date must lie in the future.") if expiry and expiry <= at else ""
+        return unfit(expires_on, at)
 
     def _products_refusal(self, products: Collection[str]) -> str:
         """R3: one SKU, and nothing that its Partner does not hold (what the account has already may stay)."""
@@ -150,6 +151,14 @@ class Production(Facts):
         new = Product.objects.filter(code__in=after - before)
         SubscriptionProduct.provision(self, new, at)  # type: ignore[arg-type]
         self.change.beside["products"] = sorted(before), sorted(after)
+
+
+def unfit(expires_on: date | None, at: datetime) -> str:
+    """R26: why this cannot be a last day, whose end (24:00 UTC) must still come, or ""."""
+    if expires_on and expires_on > LAST_DAY:
+        return _("Choose a date before the year 3000, or none for an account without an end.")
+    expiry = expiry_of(expires_on)
+    return _("The expiration date must lie in the future.") if expiry and expiry <= at else ""
 
 
 def said(reason: str) -> str:

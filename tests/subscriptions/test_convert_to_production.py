@@ -49,7 +49,8 @@ def test_the_panel_starts_with_trial_and_says_what_follows(signed_in, alice, fab
     page = signed_in(alice, htmx=True).get(url(fabrikam)).content.decode()
     assert '<option value="trial" selected>' in page
     assert "There is no way back to a trial." in page
-    assert "to Contoso Distribution starts now, 1 Dec 2026, 09:00 UTC." in page
+    assert "Fabrikam becomes Production now, 1 Dec 2026, 09:00 UTC." in page
+    assert "From then on its production tenants are billed to Contoso Distribution." in page
     assert "Billed from 1 Dec 2026, 09:00 UTC, if you apply now" in page
 
 
