@@ -12,7 +12,7 @@ from onboarding.models import Onboarding
 from partnerapp.access import OperatorRequest, page
 from partnerapp.drawers import Consequence
 from partnerapp.models import Organization
-from subscriptions.models import Product
+from subscriptions.models import Product, Subscription
 
 
 def refusal(partner: Organization, at: datetime) -> str:
@@ -25,13 +25,10 @@ def refusal(partner: Organization, at: datetime) -> str:
     return ""
 
 
-def of_adding(partner: Organization) -> list[Consequence]:
-    upgrade = _(
-        "Then it upgrades to Production automatically, unless you block it. From then on it is billed to {distributor}, "
-        "while {partner} is in Production, too."
-    )
-    words = upgrade.format(distributor=partner.owner.name, partner=partner.name)
-    return [*adding.of_adding(), ("circle-arrow-up", words)]
+def of_adding(partner: Organization, at: datetime) -> list[Consequence]:
+    upgrade = _("Then it upgrades to Production automatically, unless you block it. {billing}")
+    new = Subscription(organization=Organization(parent=partner), kind=Organization.Kind.CUSTOMER)
+    return [*adding.of_adding(), ("circle-arrow-up", upgrade.format(billing=new.billing(at)))]
 
 
 def chosen(partner: Organization, asked: QueryDict) -> list[Product]:

@@ -4,6 +4,7 @@ import hashlib
 import re
 import uuid
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
@@ -38,7 +39,7 @@ def details(distributor: Organization) -> dict[str, Any]:
     }
 
 
-def of_adding(distributor: Organization) -> list[Consequence]:
+def of_adding(distributor: Organization, at: datetime) -> list[Consequence]:
     upgrade = _("Then it upgrades to Production automatically and billing to you starts, unless you block it.")
     return [*adding.of_adding(), ("circle-arrow-up", upgrade)]
 
@@ -116,7 +117,7 @@ def show_several(
         "good": len(good),
         "checked": digest(good) if good else "",
         "one_url": reverse("add_partner"),
-        "consequences": drawers.listed(of_adding(distributor)) if good else [],
+        "consequences": drawers.listed(of_adding(distributor, clock.now())) if good else [],
         "refusal": refusal,
         "refused": bool(refusal),
         **details(distributor),

@@ -37,7 +37,7 @@ class Adding:
     pending: str
     form: Callable[[Organization, QueryDict | None], Form]
     verb: Callable[..., Onboarding]
-    consequences: Callable[[Organization], list[Consequence]]
+    consequences: Callable[[Organization, datetime], list[Consequence]]
     namesake: Words
     included: Callable[[Organization, QueryDict], list[Product]]
     details: Callable[[Organization], dict[str, Any]] = lambda owner: {}
@@ -67,7 +67,7 @@ def show(request: OperatorRequest, adding: Adding, form: Form, *, refusal: str, 
     owner, asked = request.user.acts_for, request.POST or request.GET
     typed = {name: asked.get(name, "")[:120].strip() for name in ("name", "email")}
     new = Organization(name=typed["name"] or _("the organization"), parent=owner)
-    told = [*similar(adding, owner, typed["name"]), *adding.consequences(owner)]
+    told = [*similar(adding, owner, typed["name"]), *adding.consequences(owner, clock.now())]
     context = {
         "drawer": drawers.frame(request, preview_url=request.path),
         "form": form,

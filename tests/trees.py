@@ -38,11 +38,16 @@ from tests.factories import DAY, HOUR, NOW, DistributorFactory, OperatorFactory
 LABELS = {
     "/" + re.sub("<[^>]+>", "nonsense", url): view.access for url, view in checks.views(get_resolver().url_patterns)
 }
-ACTIONS = [url for url in LABELS if url.startswith("/organizations/actions/") and "add_partner" not in url]
+ACTIONS = [url for url in LABELS if url.startswith("/organizations/actions/") and "/add_" not in url]
 ADD = [url for url, label in LABELS.items() if label == "add_partner"]
-TRIAL_ACTIONS = [url for url in ACTIONS if any(word in url for word in ("trial", "subscription", "production"))]
+ADD_CUSTOMER = ["/organizations/actions/add_customer/"]
+TRIAL_ACTIONS = [url for url in ACTIONS if any(word in url for word in ("trial", "subscription", "production", "skus"))]
+OF_CUSTOMERS = ["/organizations/actions/edit_skus_and_expiration_date/"]  # what nobody can do with a Partner
 PRESSES = [url for url in ACTIONS if url.endswith(("/copy_activation_link/", "/try_again/"))]  # without a drawer
-LISTS = [f"/invoice/partners/{which}{what}" for which in ("", "pending/") for what in ("", "selection/", "export/")]
+PARTS = [which + what for which in ("", "pending/") for what in ("", "selection/", "export/")]
+PARTNER_LISTS = [f"/invoice/partners/{part}" for part in PARTS]
+CUSTOMER_LISTS = [f"/manage/customers/{part}" for part in PARTS]
+LISTS = [*PARTNER_LISTS, *CUSTOMER_LISTS]
 HERE = "http://localhost/invoice/partners/pending/?order=name"
 
 PARENTS = {
@@ -78,6 +83,7 @@ FORM = {
     "upgrade": "block",
     "name": "Tailspin",
     "email": "new@tailspin.example",
+    "sku": "essentials-msp-2025",
     "lines": "Tailspin <new@tailspin.example>",
     "request_key": str(uuid.UUID(int=1)),
     "theme": "dark",

@@ -57,10 +57,12 @@ def test_only_what_the_partner_holds_and_the_vendor_still_sells_is_offered(signe
     assert [code for code, _name in fields["add_ons"].choices] == ["delegation-2025", "hybrid-2025"]
 
 
-def test_what_will_happen_is_said_in_a_customers_words(signed_in, bob):
+def test_what_will_happen_is_said_in_a_customers_words(signed_in, bob, charlie):
+    """R25: a Partner in trial is not billed for anybody yet."""
     page = signed_in(bob).get(URL).content.decode()
-    assert "From then on it is billed to Contoso Distribution, while Northwind is in Production, too." in page
+    assert "unless you block it. From then on it is billed as a production tenant of Northwind." in page
     assert "The 14-day trial starts when Microsoft 365 is connected and the import is complete." in page
+    assert "once Fabrikam itself is in production." in signed_in(charlie).get(URL).content.decode()
 
 
 def test_the_preview_of_the_mail_follows_what_is_chosen(signed_in, bob):
