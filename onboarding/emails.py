@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from onboarding import links
+from onboarding.problems import explain
 from partnerapp import dates
 from partnerapp.mail import absolute, why
 from partnerapp.models import Message, Organization
@@ -64,5 +65,16 @@ def import_completed(message: Message) -> dict:
         "billing": subscription.billing(message.composed_at),
         "button": None if outside else portal,
         "attachments": [trial_end(message, ends)] if ends else [],
+        "why": why(message),
+    }
+
+
+def consent_needed(message: Message) -> dict:
+    """A connected tenant does not let us in any more: why, and what its administrator does."""
+    context = message.context
+    return {
+        "problem": explain(context["code"], context["detail"]),
+        "when": dates.moment(message.about_at),
+        "button": {"label": _("Open Partner App"), "url": absolute("/")},
         "why": why(message),
     }

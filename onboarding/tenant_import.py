@@ -18,7 +18,16 @@ from onboarding.models.onboarding import PAUSES
 from partnerapp import clock
 from partnerapp.actions import Refused
 from partnerapp.microsoft365 import consent
-from partnerapp.microsoft365.errors import CredentialsExpired, Microsoft365Error, NotYet, PageExpired, Unavailable
+from partnerapp.microsoft365.errors import (
+    ConsentRefused,
+    ConsentRevoked,
+    CredentialsExpired,
+    Microsoft365Error,
+    MissingPermission,
+    NotYet,
+    PageExpired,
+    Unavailable,
+)
 from partnerapp.microsoft365.graph import Client
 from partnerapp.models import Job, Message, Organization
 from partnerapp.models.message import owner_and_notification_email
@@ -28,6 +37,7 @@ LEASE = timedelta(seconds=180)  # longer than one page with all its patience and
 TURN = 30  # seconds that one import goes on before the others have their turn
 PASS = 120  # seconds after which a pass begins nothing more; the next tick goes on
 OUR_FAULT_PAUSE = 300  # seconds
+CONSENT_ERRORS = {ConsentRefused.code, ConsentRevoked.code, MissingPermission.code}
 
 
 def import_tenants() -> dict[str, int]:
@@ -136,7 +146,7 @@ def wait(onboarding: Onboarding, seconds: float) -> str:
 
 def claim_run(wall: datetime) -> ImportRun | None:
     free = Q(lease_until=None) | Q(lease_until__lt=wall)
-    due = ImportRun.objects.filter(ImportRun.OPEN, free, ready_at__lte=wall).order_by("ready_at")
+    due = ImportRun.objects.filter(ImportRun.OPEN, free, ready_at__lte=wall).order_by("refresh", "ready_at")
     with transaction.atomic():
         run = due.select_for_update(skip_locked=True, of=("self",)).first()
         if run:
@@ -213,21 +223,29 @@ def start_again(run: ImportRun) -> str:
 
 
 def give_up(run: ImportRun, error: Microsoft365Error) -> str:
-    """The import cannot go on: Pre-import error; the counts of an earlier import stay."""
-    at = clock.now()
+    """The import cannot go on: Pre-import error; or consent is needed again, and the counts of the last import stay."""
+    at, detail = clock.now(), getattr(error, "name", "")
     with transaction.atomic():
         Organization.objects.hold(run.organization_id)
         if ImportRun.objects.filter(ImportRun.OPEN, pk=run.pk).update(failed_at=at, lease_until=None):
-            fail(Onboarding.objects.get(pk=run.organization_id), error.code, getattr(error, "name", ""))
+            onboarding = Onboarding.objects.select_related("organization__subscription").get(pk=run.organization_id)
+            if not run.refresh:
+                fail(onboarding, error.code, detail)
+            elif error.code in CONSENT_ERRORS:
+                onboarding.lose_consent(error.code, at=at, detail=detail)
     return "failed"
 
 
 def finish(run: ImportRun, at: datetime) -> str:
-    """The counts replace the old ones, and the trial starts (R15), in one transaction."""
+    """The counts replace the old ones, and after the first import the trial starts (R15), in one transaction."""
     with transaction.atomic():
         organization = Organization.objects.hold(run.organization_id)
         if not ImportRun.objects.filter(ImportRun.OPEN, pk=run.pk).update(finished_at=at, lease_until=None):
             return "waiting"  # withdrawn, or another worker has finished it
+        if run.refresh:
+            organization.subscription.recount(at=at, seats=run.seats)
+            organization.onboarding.regain_consent(at=at)
+            return "completed"
         organization.subscription.begin(at=at, seats=run.seats)
         to = owner_and_notification_email(organization)
         Message.queue("onboarding.import_completed", organization, about_at=at, to=to)

@@ -49,6 +49,7 @@ app.add_defaults(
             "sweep": every(60, "subscriptions.tasks.sweep"),
             "deliver": every(10, "partnerapp.tasks.deliver"),
             "import": every(5, "onboarding.tasks.import_tenants"),
+            "refresh": every(300, "onboarding.tasks.refresh_seats"),
             "tidy": every(3600, "partnerapp.tasks.tidy"),
         },
         # The sweep has a queue and a worker of its own: no slow mail server or import can hold it up.

@@ -23,12 +23,16 @@ from tests.factories import DAY, NOW, OperatorFactory, fresh, notice, partner
 AWKWARD = "Smith & Sons <b>'Ltd' {{7*7}}"
 KINDS = [
     "onboarding.activation_link", "onboarding.import_completed", "onboarding.stopped",
+    "onboarding.consent_needed",
     "partnerapp.operator_invitation", *UPGRADE_NOTICES, *EXPIRY_NOTICES,
     *(f"subscriptions.{name}" for name in (
         "upgrade_held", "trial_extended", "upgrade_blocked", "upgrade_restored", "trial_cancelled", "trial_expired",
         "converted", "customer_converted", "production_suspended", "production_reinstated", "partner_ended",
     )), *PRODUCTION_MAILS,
 ]  # fmt: skip
+
+
+WORDS = {"link_version": 1, "code": "consent_revoked", "detail": ""}  # what some kinds are told by what queues them
 
 
 class Inbox:
@@ -115,7 +119,7 @@ def fresh_distributor(contoso):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("by_hand", [{}, {"by": "Zoë O'Neil", "reason": "Costs < 5 & more"}], ids=["System", "Zoë"])
 def test_every_kind_composes_with_names_as_they_are_written(awkward, alice, kind, by_hand):
-    Message.queue(kind, awkward, about_at=NOW + 2 * DAY, to=[alice], context={"link_version": 1} | by_hand)
+    Message.queue(kind, awkward, about_at=NOW + 2 * DAY, to=[alice], context=WORDS | by_hand)
     composed = mail.compose(Message.objects.get(kind=kind))
     text = composed.get_body(("plain",)).get_content()
     html = composed.get_body(("html",)).get_content()

@@ -10,7 +10,8 @@ from partnerapp.models import Organization
 class ImportRun(models.Model):
     """Kept are counts only (R11). `ready_at` and `lease_until` are wall time, the other instants business time (UTC).
 
-    `step` is what is read next; `next_link` where in it; `done` of `total` users were read.
+    `step` is what is read next; `next_link` where in it; `done` of `total` users were read. `refresh`: the tenant was
+    imported before, and its seats are counted anew.
     """
 
     class Step(models.TextChoices):
@@ -23,6 +24,7 @@ class ImportRun(models.Model):
 
     organization = models.ForeignKey(Organization, models.CASCADE, related_name="import_runs")
     tid = models.UUIDField()
+    refresh = models.BooleanField(default=False)
     step = models.CharField(max_length=12, choices=Step, default=Step.ORGANIZATION)
     next_link = models.TextField(blank=True, default="")
     done = models.PositiveIntegerField(default=0)
@@ -49,7 +51,7 @@ class ImportRun(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["ready_at"],
+                fields=["refresh", "ready_at"],
                 name="import_to_continue",
                 condition=models.Q(finished_at=None, failed_at=None),
             ),

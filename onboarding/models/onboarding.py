@@ -52,6 +52,7 @@ class Onboarding(models.Model):
     attempts = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True)
     lease_until = models.DateTimeField(null=True)
+    consent_lost_at = models.DateTimeField(null=True)
     repeat_trial_allowed_at = models.DateTimeField(null=True)
     waiting_since = models.DateTimeField()
 
@@ -82,6 +83,7 @@ class Onboarding(models.Model):
             models.Index(
                 fields=["next_try_at"], name="onboarding_to_try", condition=models.Q(next_try_at__isnull=False)
             ),
+            models.Index(fields=["organization"], name="onboarding_error", condition=models.Q(error_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -184,11 +186,13 @@ class Onboarding(models.Model):
         return Action("withdraw", refusal)
 
     def retrying(self, at: datetime) -> Action:
-        """R7, by the owner: after a Pre-import error. The tenant's own people may do so whatever the owner's state (R27)."""
+        """R7, by the owner: after a Pre-import error, and where consent is needed again. The tenant's own people may do so
+        whatever the owner's state (R27).
+        """
         return Action("try_again", self._no_retry() or self.subscription.owner_inactivity(at))
 
     def _no_retry(self) -> str:
-        if not self.error_code or self.subscription.withdrawn_at:
+        if not (self.error_code or self.consent_lost_at) or self.subscription.withdrawn_at:
             return _("There is no error to try again after.")
         if not self.connected and self.consenter_oid is None:
             return _("Nobody has agreed at Microsoft yet; the activation link is still the way.")
@@ -249,8 +253,11 @@ class Onboarding(models.Model):
         with self._changing("tried_again", by=by, at=at) as row:
             rule = row.retrying(at) if isinstance(by, Operator) else Action("try_again", row._no_retry())
             rule.require()
-            row._clear_error()
-            row.attempts, row.next_try_at = 0, wall
+            if row.consent_lost_at:
+                row._count_again(at, wall)
+            else:
+                row._clear_error()
+                row.attempts, row.next_try_at = 0, wall
         return row
 
     # What the tenant's people do -----------------------------------------------------------------------------------
@@ -353,6 +360,22 @@ class Onboarding(models.Model):
         to = owner_and_notification_email(self.organization)
         Message.queue("onboarding.stopped", self.organization, about_at=at, to=to)
 
+    def lose_consent(self, code: str, *, at: datetime, detail: str = "") -> None:
+        """A daily count found the consent gone: the last counts, trial, level and billing go on; the owner's Admins are told."""
+        if self.consent_lost_at is None:
+            with self._changing("consent_lost", by=None, at=at, moves=False) as row:
+                row.consent_lost_at = at
+                to = Operator.objects.admins_of(row.organization.parent_id)
+                context = {"code": code, "detail": detail}
+                Message.queue("onboarding.consent_needed", row.organization, about_at=at, to=to, context=context)
+
+    def regain_consent(self, *, at: datetime) -> None:
+        """A count succeeded: if consent was needed again, it is there."""
+        if self.consent_lost_at is not None:
+            with self._changing("consent_regained", by=None, at=at, moves=False) as row:
+                row.consent_lost_at = None
+                Message.retire(row.organization, ["onboarding.consent_needed"])
+
     def try_later(self, wall: datetime, seconds: float, *, attempts: int) -> None:
         """Nobody's fault: the next pass after this many seconds takes it up again. `attempts` looks found no consent."""
         later = {"next_try_at": wall + timedelta(seconds=seconds), "lease_until": None, "attempts": attempts}
@@ -388,6 +411,12 @@ class Onboarding(models.Model):
             kind="onboarding.activation_link", about_at=at, recipient=organization.notification_email
         )
         self.save(update_fields=["link_message"])
+
+    def _count_again(self, at: datetime, wall: datetime) -> None:
+        """Ask Microsoft now whether the consent is back, not only with the next daily count."""
+        if self.running_import() is None:
+            run = {"tid": self.tid, "refresh": True, "ready_at": wall, "started_at": at}
+            ImportRun.objects.create(organization=self.organization, **run)
 
     def _clear_error(self) -> None:
         self.error_code, self.error_detail, self.error_at = "", "", None

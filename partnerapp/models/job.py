@@ -8,6 +8,7 @@ STALE_AFTER = {
     "sweep": timedelta(seconds=180),
     "deliver": timedelta(seconds=60),
     "import": timedelta(seconds=240),
+    "refresh": timedelta(seconds=1_200),
 }
 
 

@@ -92,6 +92,12 @@ class SubscriptionQuerySet(QuerySet):
         partner = type(self)(self.model, using=self.db).filter(pk=OuterRef("partner_id"))
         return Q(kind="customer") & Q(Exists(partner.inactive(at)))
 
+    def with_own_access(self, at: datetime) -> "SubscriptionQuerySet":
+        """R28: Trial, Held or Production, whatever the Partner above is."""
+        trial = RUNS & (Q(ends_at__gt=at) | Q(blocked_at=None))
+        lasts = Q(expires_on=None) | Q(expiry__gt=at)
+        return self.alias(expiry=EXPIRY).filter(trial | PRODUCTION & lasts & Q(suspended_at=None))
+
     def extendable(self, at: datetime) -> "SubscriptionQuerySet":
         """`Subscription.extension` allowed."""
         window = Q(ends_at__gt=at, ends_at__lte=at + EXTENSION_WINDOW)

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from partnerapp import dates
 from partnerapp.actions import Action, AlreadySo, Refused
-from partnerapp.models import Message, Operator, Organization
+from partnerapp.models import Event, Message, Operator, Organization
 from subscriptions.models.constraints import CONSTRAINTS, INDEXES
 from subscriptions.models.facts import tenant_taken
 from subscriptions.models.period import Period
@@ -180,6 +180,17 @@ class Subscription(Production):
             row.imported_at, row.seats, row.seats_on = at, seats, at.date()
             if not row.converted_at:
                 row.started_at, row.ends_at, row.upgrade_at = at, at + TRIAL, at + TRIAL
+        return row
+
+    def recount(self, *, at: datetime, seats: int) -> "Subscription":
+        """The seats of today; an event only where they differ from the last ones."""
+        with transaction.atomic():
+            row = self._locked()
+            before, row.seats, row.seats_on = row.seats, seats, at.date()
+            row.save(update_fields=["seats", "seats_on"])
+            if before != seats:
+                change = {"seats": before}, {"seats": seats}
+                Event.record(row.organization, "seats_counted", at=at, by=None, before=change[0], after=change[1])
         return row
 
     def extend(self, *, by: Operator, at: datetime, reason: str = "") -> "Subscription":

@@ -6,7 +6,8 @@ from partnerapp import clock, mail
 from partnerapp.models import Event, Message
 from subscriptions import invariants, lifecycle
 from subscriptions.models import Period
-from tests.factories import DAY, HOUR, NOW, TICK, DistributorFactory, OperatorFactory, fresh, partner
+from subscriptions.models.period import billed_time
+from tests.factories import DAY, HOUR, NOW, TICK, DistributorFactory, OperatorFactory, customer, fresh, partner
 
 
 class Simulation:
@@ -79,6 +80,42 @@ def test_sixty_days(world, contoso, alice, grumpy):
     assert {period.organization.name for period in Period.objects.all()} == production
     assert invariants.broken(world.at) == []
     assert_each_thing_happened_once()
+
+
+def test_sixty_days_of_customers(world, contoso, alice, bob):
+    """R21, R24–R27: below a Partner that is suspended for a week, and below one whose trial expires."""
+    northwind, tailspin = bob.organization, partner(contoso, "Tailspin", ends_in=10 * DAY, blocked_at=NOW)
+    Event.record(northwind, "converted", at=NOW, by=alice)
+    tina = OperatorFactory(organization=tailspin, name="Tina Thorn")
+    rows = {
+        name: customer(northwind, name, ends_in=14 * DAY + n * HOUR)
+        for n, name in enumerate(["Plain", "By hand", "Dated"])
+    }
+    rows["Waiting"] = customer(northwind, "Waiting", ends_in=22 * DAY)
+    rows["Below Tailspin"] = customer(tailspin, "Below Tailspin", ends_in=12 * DAY)
+    world.run_until(NOW + 3 * DAY)
+    for name, last_day in (("By hand", None), ("Dated", (NOW + 18 * DAY).date())):
+        rows[name].subscription.convert(by=bob, at=world.at, expires_on=last_day)
+    world.run_until(NOW + 20 * DAY)
+    assert states(world.at, [rows["Dated"], rows["Below Tailspin"]]) == {"Dated": "suspended", "Below Tailspin": "held"}
+    northwind.subscription.suspend(by=alice, at=world.at, reason="Unpaid")
+    world.run_until(NOW + 27 * DAY)
+    assert states(world.at, [rows["Waiting"]]) == {"Waiting": "held"}
+    northwind.subscription.reinstate(by=alice, at=world.at, reason="Paid")
+    dated = fresh(rows["Dated"]).subscription
+    dated.edit(by=bob, at=world.at, products=dated.held(), expires_on=None)
+    world.run_until(NOW + 60 * DAY)
+
+    expected = dict.fromkeys(rows, "production") | {"Below Tailspin": "held"}
+    assert states(world.at, rows.values()) == expected
+    assert invariants.broken(world.at) == []
+    (_first, ended), (began, _last) = billed_time(fresh(rows["Plain"]), world.at)
+    assert began - ended == 7 * DAY
+    notices = Message.objects.filter(organization=rows["Below Tailspin"], kind__contains="upgrade_notice")
+    assert not notices.filter(about_at__gt=NOW + 12 * DAY).exists()
+    assert (
+        Message.objects.filter(organization=rows["Below Tailspin"], operator=tina, kind__contains="held").count() == 1
+    )
 
 
 def first_days(world, alice, rows):
