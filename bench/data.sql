@@ -113,8 +113,8 @@ FROM draft
 CROSS JOIN LATERAL (SELECT coalesce(began_at, created_at) AS since) AS moved;
 
 INSERT INTO import_run (
-  organization_id, tid, step, next_link, done, total, seats, licences, ready_at, started_at)
-SELECT id, tid, 'users', '', 1200, 5000, 0, '{}', created_at, created_at FROM draft WHERE story = 'importing';
+  organization_id, tid, step, next_link, done, total, seats, licences, refresh, ready_at, started_at)
+SELECT id, tid, 'users', '', 1200, 5000, 0, '{}', false, created_at, created_at FROM draft WHERE story = 'importing';
 
 INSERT INTO event (organization_id, distributor_id, partner_id, at, actor, actor_kind, kind, before, after, reason)
 SELECT id, %(distributor)s, CASE draft.kind WHEN 'partner' THEN id ELSE parent_id END, created_at, 'Alice Adler',

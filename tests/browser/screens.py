@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Page, expect
 
 from tests.browser import portal
-from tests.browser.portal import PARTNERS, PENDING
+from tests.browser.portal import CUSTOMERS, PARTNERS, PENDING, PENDING_CUSTOMERS
 
 Step = Callable[[Page], object]
 ACTIONS = "/organizations/actions"
@@ -56,6 +56,10 @@ def fill(label: str, text: str) -> Step:
     return lambda page: portal.drawer(page).get_by_label(label).fill(text)
 
 
+def check(label: str) -> Step:
+    return lambda page: portal.drawer(page).get_by_label(label).check()
+
+
 def apply(page: Page) -> None:
     portal.drawer(page).locator("[data-apply]").click()
     expect(
@@ -103,7 +107,13 @@ def drawer(path: str, action: str, names: list[str]) -> Screen:
     return Screen(path, (lambda page: portal.choose(page, action, *names),))
 
 
+BOB = "Bob Berg"
+ADD_CUSTOMER = (lambda page: portal.choose(page, "Add customer"),)
+TAILWIND = (
+    *ADD_CUSTOMER, fill("Organization name", "Tailwind Traders"), fill("Notification email", "it@tailwind.example"),
+)  # fmt: skip
 DRAWERS = {name: drawer(*choice) for name, choice in CHOICES.items()}
+DRAWERS["add_customer"] = Screen(CUSTOMERS, ADD_CUSTOMER, BOB)
 ADD = DRAWERS["add_partner"].steps
 SEVERAL = (*ADD, follow("Add several at once"), follow("Add one"), follow("Add several at once"))
 LINES = "Fourth Coffee <it@fourthcoffee.example>\nRelecloud, it@relecloud\nFabrikam\tit@fabrikam.example"
@@ -113,6 +123,8 @@ ANSWERS = {
     "add_several_checked": Screen(PARTNERS, (*SEVERAL, fill("Partners", LINES), apply)),
     "mail_preview": Screen(PARTNERS, (*FILLED, lambda page: page.get_by_text("Preview of the email").click())),
     "form_error": Screen(PARTNERS, (*FILLED, fill("Notification email", "it@fourthcoffee"), apply)),
+    "add_customer_filled": Screen(CUSTOMERS, (*TAILWIND, check("Professional MSP 2025"), check("Audit 2025")), BOB),
+    "add_customer_error": Screen(CUSTOMERS, (*TAILWIND, apply_anyway), BOB),
     "refusal": Screen(PARTNERS, (*DRAWERS["extend_trial_too_early"].steps, apply_anyway)),
 }
 LISTS = {
@@ -126,6 +138,14 @@ LISTS = {
     "nothing_in_this_state": Screen(f"{PENDING}?chip=withdrawn"),
     "none_yet": Screen(PARTNERS, person="Mallory Moss"),
     "none_pending": Screen(PENDING, person="Mallory Moss"),
+    "customers": Screen(CUSTOMERS, person=BOB),
+    "customers_of_all_partners": Screen(CUSTOMERS),
+    "pending_customers": Screen(PENDING_CUSTOMERS, person=BOB),
+    "pending_customers_of_all_partners": Screen(PENDING_CUSTOMERS),
+    "customer_of_a_partner": Screen(CUSTOMERS, (select("VanArsdel"), press("Actions"))),
+    "customers_suspended": Screen(f"{CUSTOMERS}?chip=suspended", person=BOB),
+    "no_customers": Screen(CUSTOMERS, person="Mallory Moss"),
+    "no_pending_customers": Screen(PENDING_CUSTOMERS, person="Mallory Moss"),
     "viewer": Screen(PARTNERS, (select("Fabrikam"), press("Actions")), person="Victor Vance"),
 }
 PAGES = {

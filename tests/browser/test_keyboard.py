@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.portal import PARTNERS, PENDING, actions, box, drawer, item, row
+from tests.browser.portal import CUSTOMERS, PARTNERS, PENDING, actions, box, drawer, item, row
 from tests.browser.screens import CHOICES, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo"), pytest.mark.usefixtures("first_day")]
@@ -41,7 +41,7 @@ def open_drawer(page: Page, path: str, action: str, names: list[str]) -> None:
         expect(page.locator("#selection")).to_contain_text(f"{number} selected")
     reach(actions(page), "Shift+Tab")
     keys(page, "Enter")
-    expect(item(page, "Add Partner")).to_be_focused()
+    expect(page.locator("#actions-menu .menu-item").first).to_be_focused()
     reach(item(page, action), "ArrowDown")
     keys(page, "Enter")
     expect(drawer(page)).to_be_visible()
@@ -77,6 +77,25 @@ def test_each_drawer_is_opened_used_and_left(alice, name):
     expect(alice.locator("#toasts")).to_contain_text(said)
     settle(alice)
     expect(actions(alice)).to_be_focused()
+
+
+def test_a_customer_is_added_by_keys_alone(signed_in):
+    """Of the SKUs an arrow key chooses, of the add-ons each is ticked by itself."""
+    bob = signed_in("Bob Berg")
+    open_drawer(bob, CUSTOMERS, "Add customer", [])
+    keys(bob, *"Relecloud North", "Tab", *"it@north.example", "Tab", "Space")
+    expect(drawer(bob).get_by_role("radio", name="Essentials MSP 2025")).to_be_checked()
+    keys(bob, "ArrowDown")
+    expect(drawer(bob).get_by_role("radio", name="Professional MSP 2025")).to_be_checked()
+    for add_on in ("Audit 2025", "Hybrid 2025"):
+        reach(drawer(bob).get_by_role("checkbox", name=add_on))
+        keys(bob, "Space")
+    assert {where_tab_leads(bob) for _press in range(20)} <= {"inside", "nowhere"}
+    keys(bob, "Control+Enter")
+    expect(drawer(bob)).to_be_hidden()
+    expect(bob.locator("#toasts")).to_contain_text("Relecloud North was added")
+    settle(bob)
+    expect(actions(bob)).to_be_focused()
 
 
 def test_a_button_gets_the_focus_back(alice):
