@@ -38,7 +38,8 @@ class AddCustomer(AddPartner):
             field.error_messages |= {"invalid_choice": words, "required": _("Choose exactly one SKU.")}
 
     def clean_sku(self) -> str:
-        if len(self.data.getlist("sku")) > 1:
+        data: Any = self.data
+        if len(data.getlist("sku")) > 1:
             raise forms.ValidationError(_("Choose exactly one SKU."))
         return self.cleaned_data["sku"]
 

@@ -58,7 +58,20 @@ MAY: dict[str, dict[str, frozenset[str]]] = {
     "reset_link": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
     "withdraw": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
     "try_again": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    # About the operators of one's own organization; a customer has none (R14).
+    "see_operators": {DISTRIBUTOR: EVERYBODY, PARTNER: EVERYBODY},
+    "invite_operator": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "change_role": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "disable_operator": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "enable_operator": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "resend_invitation": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "withdraw_invitation": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
 }
+
+
+def colleagues_of(operator: Operator) -> QuerySet[Operator]:
+    """The operators whose existence this one may know: those of its own organization, itself included."""
+    return Operator.objects.filter(organization_id=operator.organization_id, organization__isnull=False)
 
 
 def visible_to(operator: Operator, rows: Any = None) -> QuerySet[Any]:

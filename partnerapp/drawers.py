@@ -1,4 +1,5 @@
-"""The shape of every action on organizations: one URL for one or many rows, a drawer on GET, one domain call on POST.
+"""The shape of every action on rows (organizations, or operators): one URL for one or many of them, a drawer on GET, one
+domain call on POST.
 
 visible row or 404 → may or 403 → rule → form → verb (`Refused` → 422 with the form) → 204 that tells the page, or 303.
 """
@@ -26,45 +27,46 @@ from partnerapp.models import Operator, Organization
 from partnerapp.selection import SHOWN, Selection
 
 Consequence = tuple[str, Words]  # icon, sentence
+Row = Any  # an organization, unless the drawer says otherwise
 
 
 @dataclass(frozen=True)
 class Drawer:
-    """One action: its rule and verb on an organization, its form, and the words around them.
+    """One action: its rule and verb on a row, its form, and the words around them.
 
     `consequences` says what will happen if the form is applied; `done` says what happened, to `count` rows.
+    `find` gives the rows that a request names (404 unless all are visible); `right` asks whether an operator may do this.
     """
 
     name: str
     label: Words
-    rule: Callable[[Organization, datetime], Action]
-    apply: Callable[[Organization, dict[str, Any], Operator, datetime], object]
-    consequences: Callable[[Organization, datetime], list[Consequence]]
-    done: Callable[[list[Organization], dict[str, Any]], Words]
+    rule: Callable[[Row, datetime], Action]
+    apply: Callable[[Row, dict[str, Any], Operator, datetime], object]
+    consequences: Callable[[Row, datetime], list[Consequence]]
+    done: Callable[[list[Row], dict[str, Any]], Words]
     form: Callable[..., Form] = ActionForm
-    initial: Callable[[Organization, datetime], dict[str, Any]] = lambda organization, at: {}
-    details: Callable[[list[Organization], datetime], dict[str, Any]] = lambda organizations, at: {}
-    load: Callable[[list[Organization]], None] = lambda rows: (
-        None
-    )  # loads at once what rule, `seen` and verb ask of each row
-    prepare: Callable[[list[Organization]], None] = lambda rows: None  # loads at once what each row's words need
-    foretell: Callable[[Organization, dict[str, Any]], list[Consequence]] | None = (
-        None  # before → after of what is filled in
-    )
+    initial: Callable[[Row, datetime], dict[str, Any]] = lambda row, at: {}
+    details: Callable[[list[Row], datetime], dict[str, Any]] = lambda rows, at: {}
+    load: Callable[[list[Row]], None] = lambda rows: None  # loads at once what rule, `seen` and verb ask of each row
+    prepare: Callable[[list[Row]], None] = lambda rows: None  # loads at once what each row's words need
+    foretell: Callable[[Row, dict[str, Any]], list[Consequence]] | None = None  # before → after of what is filled in
     icon: str = "edit"
     kinds: frozenset[str] = frozenset(
         {Organization.Kind.PARTNER, Organization.Kind.CUSTOMER}
     )  # in whose menus it stands
     danger: bool = False
     one_by_one: bool = False  # what is asked differs from row to row
-    seen: Callable[[Organization, datetime], str] = lambda organization, at: ""  # what must not change before Apply
+    seen: Callable[[Row, datetime], str] = lambda row, at: ""  # what must not change before Apply
+    find: Callable[[OperatorRequest, datetime], list[Row]] = selection.rows
+    right: Callable[[Operator, str, Row], str] = access.refusal
+    folder: str = "organizations"  # of its template, which is named like the action
 
-    def refusal(self, operator: Operator, row: Organization, at: datetime, *, among: int) -> str:
+    def refusal(self, operator: Operator, row: Row, at: datetime, *, among: int) -> str:
         """Why this operator may not do this to this row, one `among` so many: the right first, then the rule (R30)."""
         several = (
             _("Select one row only: this is asked for each row by itself.") if self.one_by_one and among > 1 else ""
         )
-        return access.refusal(operator, self.name, row) or several or self.rule(row, at).refusal
+        return self.right(operator, self.name, row) or several or self.rule(row, at).refusal
 
 
 def view(drawer: Drawer) -> Callable[..., HttpResponse]:
@@ -81,9 +83,9 @@ def view(drawer: Drawer) -> Callable[..., HttpResponse]:
 def answer(request: OperatorRequest, drawer: Drawer) -> HttpResponse:
     """The view of one action (see the module)."""
     at = clock.now()
-    rows = selection.rows(request, at)
+    rows = drawer.find(request, at)
     drawer.load(rows)
-    forbidden = [access.refusal(request.user, drawer.name, row) for row in rows]
+    forbidden = [drawer.right(request.user, drawer.name, row) for row in rows]
     if all(forbidden):
         return access.forbid(request, forbidden[0])
     refusals = {row.pk: drawer.refusal(request.user, row, at, among=len(rows)) for row in rows}
@@ -103,7 +105,7 @@ def blank(request: OperatorRequest, drawer: Drawer, selected: Selection, at: dat
 
 
 def changed_meanwhile(
-    request: OperatorRequest, drawer: Drawer, rows: list[Organization], refusals: dict[int, str], at: datetime
+    request: OperatorRequest, drawer: Drawer, rows: list[Row], refusals: dict[int, str], at: datetime
 ) -> dict[int, str]:
     """The rows that are not any more what the drawer showed when it was opened: applied is only what was seen."""
     shown = dict(value.partition(":")[::2] for value in request.POST.getlist("seen"))
@@ -133,7 +135,7 @@ def apply(request: OperatorRequest, drawer: Drawer, selected: Selection, at: dat
     return changed(request, done, selected.qualified)
 
 
-def apply_to(row: Organization, drawer: Drawer, form: Form, by: Operator, at: datetime, *, alone: bool) -> None:
+def apply_to(row: Row, drawer: Drawer, form: Form, by: Operator, at: datetime, *, alone: bool) -> None:
     """One row's verb. Among several, a refusal (somebody was faster) names the row; then nothing is applied."""
     try:
         drawer.apply(row, form.cleaned_data, by, at)
@@ -167,7 +169,7 @@ def show(
         "refused": bool(refusal),
         **drawer.details(selected.about, at),
     }
-    return render(request, f"organizations/{drawer.name}.html", context, status=422 if refusal else status)
+    return render(request, f"{drawer.folder}/{drawer.name}.html", context, status=422 if refusal else status)
 
 
 def listed(consequences: list[Consequence]) -> list[dict[str, Words]]:
@@ -175,7 +177,7 @@ def listed(consequences: list[Consequence]) -> list[dict[str, Words]]:
     return [{"icon": icon, "text": text} for icon, text in consequences]
 
 
-def foretold(drawer: Drawer, rows: list[Organization], form: Form) -> list[Consequence]:
+def foretold(drawer: Drawer, rows: list[Row], form: Form) -> list[Consequence]:
     """What the form, as it is filled in, would change; nothing while it is as it opened or cannot be read."""
     if drawer.foretell is None or not form.is_bound or not form.is_valid():
         return []
@@ -183,7 +185,7 @@ def foretold(drawer: Drawer, rows: list[Organization], form: Form) -> list[Conse
     return list(dict.fromkeys(lines))
 
 
-def told(drawer: Drawer, rows: list[Organization], at: datetime) -> list[Consequence]:
+def told(drawer: Drawer, rows: list[Row], at: datetime) -> list[Consequence]:
     """What will happen to these rows: what differs row by row, and then, once, what holds for all of them."""
     drawer.prepare(rows[:SHOWN])
     each = [drawer.consequences(row, at) for row in rows[:SHOWN]]
@@ -205,7 +207,7 @@ def safe_next(request: HttpRequest) -> str:
     return access.own_path(request.POST.get("next") or request.GET.get("next") or "/")
 
 
-def changed(request: OperatorRequest, sentence: Words, rows: list[Organization], *, href: Words = "") -> HttpResponse:
+def changed(request: OperatorRequest, sentence: Words, rows: list[Row], *, href: Words = "") -> HttpResponse:
     """Success: htmx closes the drawer, every region that shows organizations reloads itself; else back to the page.
 
     `href`: where the toast leads, to what was made.

@@ -3,13 +3,15 @@
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from partnerapp.mail import absolute
+from partnerapp.mail import Pointless, absolute
 from partnerapp.models import Message
 
 
 def operator_invitation(message: Message) -> dict:
+    """Raises Pointless when the link would lead nowhere: used, withdrawn or sent anew meanwhile."""
     operator = message.operator
-    assert operator is not None
+    if operator is None or operator.standing != "pending" or operator.invited_at != message.about_at:
+        raise Pointless
     url = absolute(reverse("invitation", args=[operator.invitation_token()]))
     return {
         "role": operator.get_role_display(),

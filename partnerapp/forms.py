@@ -1,6 +1,7 @@
 """Form fields for words that people type: nothing invisible gets through."""
 
 import unicodedata
+import uuid
 import zoneinfo
 from datetime import datetime
 from typing import Any
@@ -8,8 +9,6 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
-
-from partnerapp.models import Organization
 
 JOINERS = {"\u200c", "\u200d"}  # they shape letters in some scripts; every other format character can hide or turn text
 BLANK = {"\u115f", "\u1160", "\u2800", "\u3164", "\uffa0"}  # letters and symbols that show nothing
@@ -54,9 +53,9 @@ class Email(forms.EmailField):
 
 
 class ActionForm(forms.Form):
-    """The form of an action on organizations: it knows which ones and the instant (UTC)."""
+    """The form of an action on rows (organizations, or operators): it knows which ones and the instant (UTC)."""
 
-    def __init__(self, *args: Any, rows: list[Organization], at: datetime, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, rows: list[Any], at: datetime, **kwargs: Any) -> None:
         self.rows, self.at = rows, at
         super().__init__(*args, **kwargs)
 
@@ -90,3 +89,27 @@ class Reason(forms.CharField):
     def validate(self, value: str) -> None:
         super().validate(value)
         no_hidden_characters(value.replace("\r", "").replace("\n", "").replace("\t", ""))
+
+
+class Role(forms.ChoiceField):
+    """What an operator may do."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        choices = [
+            ("admin", _("Admin: does everything that the organization may do, operators included")),
+            ("viewer", _("Viewer: sees and exports everything, changes nothing")),
+        ]
+        super().__init__(label=_("Role"), choices=choices, widget=forms.RadioSelect, **kwargs)
+
+
+class OperatorRole(ActionForm):
+    role = Role()
+
+
+class InviteOperator(forms.Form):
+    """`request_key` makes the same form sent twice one invitation."""
+
+    email = Email(label=_("Email"), help_text=_("The invitation is sent here."))
+    name = VisibleText(label=_("Name"), required=False, max_length=150)
+    role = Role(initial="viewer")
+    request_key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)

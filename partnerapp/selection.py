@@ -1,6 +1,6 @@
 """Which rows a request is about: ids one by one (`id`), or all rows of a list (`all`, the list's own URL)."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,15 +22,15 @@ SHOWN = 20  # rows of one action that are told apart
 class Selection:
     """The rows that a request names, and for each why the action is refused ("" when it is not)."""
 
-    rows: list[Organization]
+    rows: list[Any]
     refusals: dict[int, str]
 
     @property
-    def qualified(self) -> list[Organization]:
+    def qualified(self) -> list[Any]:
         return [row for row in self.rows if not self.refusals[row.pk]]
 
     @property
-    def about(self) -> list[Organization]:
+    def about(self) -> list[Any]:
         """The rows that a drawer is about: those that qualify, or all when none does."""
         return self.qualified or self.rows
 
@@ -57,11 +57,18 @@ def rows(request: OperatorRequest, at: datetime) -> list[Organization]:
 
     Raises Refused when there are more than `MOST`.
     """
-    posted = request.method == "POST"  # what is applied is what the drawer named, not what a filter finds by then
-    params = request.POST if posted and "id" in request.POST else request.GET
-    if "all" in params and not posted:
-        return load(request.user, at_most(everything(request.user, params["all"], at))) or not_found()
-    ids = at_most(set(params.getlist("id")))
+    if "all" in request.GET and request.method != "POST":
+        return load(request.user, at_most(everything(request.user, request.GET["all"], at))) or not_found()
+    return each(request, load)
+
+
+def each(request: OperatorRequest, load: Callable[[Operator, Collection[int]], list]) -> list:
+    """The rows of these ids in the request, as `load` finds them; 404 unless there are any and all are found.
+
+    What is applied is what the drawer named, not what a filter finds by then. Raises Refused when there are too many.
+    """
+    posted = request.method == "POST" and "id" in request.POST
+    ids = at_most(set((request.POST if posted else request.GET).getlist("id")))
     if not ids:
         raise Http404(_("Nothing is selected. Go back and select a row first."))
     if not all(map(well_formed, ids)):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db import connection
 from django.db.models import BooleanField, F, Func, Model, QuerySet, Value
@@ -51,13 +51,12 @@ class Order:
     read: Callable[[str], Any] = str  # the first of two columns from a cursor's text; ValueError if it is none
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Table:
-    """A list of organizations: its URL's name, the right to see it, and its rows as an operator may see them.
+    """A list: its URL's name, the right to see it, and its rows as an operator may see them.
 
     `shown` loads what `row` (on the page, under `headings`) and `columns` (of an export) show of each. The first chip is
-    everything, the first order the default; a chip goes with one order alone, unless one searches. `add` is the action
-    that adds one and its URL's name, `adding` what stands in its way at an instant (UTC) beside the right to it.
+    everything, the first order the default; a chip goes with one order alone, unless one searches.
     """
 
     name: str
@@ -66,21 +65,12 @@ class Table:
     kind: str
     rows: Callable[[Operator], QuerySet]
     shown: Callable[[QuerySet], QuerySet]
-    row: Callable[["Table", Any, Operator, datetime], dict[str, Any]]
+    row: Callable[..., dict[str, Any]]
     headings: Mapping[str, Words]
     columns: Sequence[tuple[Words, Callable[[Any, datetime], Cell]]]
     chips: Sequence[Chip]
     orders: Sequence[Order]
-    template: str
-    icon: str
-    empty: tuple[Words, Words]  # what stands in its place without any row: heading and sentence
-    add: str
-    add_label: Words
-    select_first: Words
-    adding: Callable[[Operator, datetime], str] = lambda operator, at: ""
     for_distributors: Sequence[Words] = ()  # headings of columns that say the same in each row of anybody else's
-    watched: Callable[[Operator], QuerySet] | None = None  # rows that an open page goes on watching after they left
-    moves_to: "Table | None" = None  # the list in which they are then
 
     @property
     def url(self) -> str:
@@ -91,11 +81,33 @@ class Table:
         return operator.acts_for.kind == Organization.Kind.DISTRIBUTOR or heading not in self.for_distributors
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OrganizationTable(Table):
+    """A list of organizations of a kind, with the page that all of these share (`partnerapp.pages.lists`).
+
+    `add` is the action that adds one and its URL's name, `adding` what stands in its way at an instant (UTC) beside the right
+    to it.
+    """
+
+    template: str
+    icon: str
+    empty: tuple[Words, Words]  # what stands in its place without any row: heading and sentence
+    add: str
+    add_label: Words
+    select_first: Words
+    adding: Callable[[Operator, datetime], str] = lambda operator, at: ""
+    watched: Callable[[Operator], QuerySet] | None = None  # rows that an open page goes on watching after they left
+    moves_to: Table | None = None  # the list in which they are then
+
+
+AnyTable = TypeVar("AnyTable", bound=Table)
+
+
 @dataclass(frozen=True)
-class Asked:
+class Asked(Generic[AnyTable]):
     """A list as its URL asks for it. What is unknown or malformed there is as if it were not there."""
 
-    table: Table
+    table: AnyTable
     chip: Chip
     order: Order
     q: str = ""
@@ -104,7 +116,7 @@ class Asked:
     before: str = ""
 
     @classmethod
-    def of(cls, table: Table, params: QueryDict) -> "Asked":
+    def of(cls, table: AnyTable, params: QueryDict) -> "Asked[AnyTable]":
         q = " ".join(params.get("q", "")[:LONGEST_QUERY].replace("\0", "").split())
         chip = named(table.chips, params.get("chip"))
         ordered = bool(q) or chip is table.chips[0]

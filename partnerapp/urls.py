@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.urls import include, path
 
-from partnerapp.pages import customers, health, home, partners, signin
+from partnerapp.pages import customers, health, home, operator_actions, operators, partners, signin
 
 handler400 = "partnerapp.pages.errors.bad_request"
 handler404 = "partnerapp.pages.errors.not_found"
@@ -35,6 +35,14 @@ urlpatterns = [
         name="pending_customers_selection",
     ),
     path("manage/customers/pending/export/", customers.pending_customers_export, name="pending_customers_export"),
+    path("operators/", operators.operators, name="operators"),
+    path("operators/pending/", operators.pending_operators, name="pending_operators"),
+    path("operators/actions/invite_operator/", operator_actions.invite_operator, name="invite_operator"),
+    path("operators/actions/change_role/", operator_actions.change_role, name="change_role"),
+    path("operators/actions/disable_operator/", operator_actions.disable_operator, name="disable_operator"),
+    path("operators/actions/enable_operator/", operator_actions.enable_operator, name="enable_operator"),
+    path("operators/actions/resend_invitation/", operator_actions.resend_invitation, name="resend_invitation"),
+    path("operators/actions/withdraw_invitation/", operator_actions.withdraw_invitation, name="withdraw_invitation"),
     path("", include("subscriptions.urls")),
     path("", include("onboarding.urls")),
     path("healthz", health.process, name="healthz"),

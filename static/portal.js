@@ -24,7 +24,7 @@
   const open = (dialog) => {
     if (!dialog.open) dialog.showModal();
     all("form", dialog).forEach(watch);
-    const first = ["[role=alert][tabindex]:not([hidden])", "[data-look]", "[aria-invalid=true]", ".drawer-body :is(input, select, textarea):not([readonly])", "h1"];
+    const first = ["[role=alert][tabindex]:not([hidden])", "[data-look]", "[aria-invalid=true]", ".drawer-body :is(input:not([type=radio]:not(:checked)), select, textarea):not([readonly])", "h1"];
     find(first.find((selector) => find(selector, dialog)), dialog).focus();
   };
   on("close", ({ target }) => {

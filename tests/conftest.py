@@ -1,4 +1,6 @@
-"""The cast of every test: Contoso (Alice, Victor) and its Partners; Litware (Mallory); Northwind (Bob); Fabrikam (Charlie)."""
+"""The cast of every test: Contoso (Alice; Victor; Nina, who is invited) and its Partners; Litware (Mallory); Northwind (Bob);
+Fabrikam (Charlie).
+"""
 
 import gc
 from datetime import datetime
@@ -36,6 +38,14 @@ def alice(contoso) -> Operator:
 @pytest.fixture
 def victor(contoso) -> Operator:
     return OperatorFactory(organization=contoso, name="Victor Vance", role=Operator.Role.VIEWER)
+
+
+@pytest.fixture
+def nina(contoso, alice) -> Operator:
+    """Invited yesterday, not yet signed in."""
+    unknown = {"tid": None, "oid": None, "accepted_at": None}
+    about = {"invited_at": NOW - DAY, "invited_by": alice, "role": Operator.Role.VIEWER}
+    return OperatorFactory(organization=contoso, name="Nina New", **about, **unknown)
 
 
 @pytest.fixture

@@ -19,10 +19,13 @@ from tests.trees import (
     ADD,
     ADD_CUSTOMER,
     CUSTOMER_LISTS,
+    FIT,
     FORM,
+    INVITE,
     LABELS,
     LISTS,
     OF_CUSTOMERS,
+    OPERATOR_ACTIONS,
     PRESSES,
     TRIAL_ACTIONS,
     Browser,
@@ -177,6 +180,7 @@ ALL = {  # what `all` may name, and what an action on a trial then answers to Al
     "/invoice/partners/export/": (404,) * 4,
     "/invoice/partners/selection/": (404,) * 4,
     "/organizations/actions/extend_trial/": (404,) * 4,
+    "/operators/": (404,) * 4,
     "/": (404,) * 4,
     "": (404,) * 4,
     "nonsense\x00": (404,) * 4,
@@ -247,10 +251,10 @@ def test_a_partners_customer_among_own_rows_stays_as_it_is(trees, url):
     assert changed == (set() if "email" in url else {trees.pk(own)})
 
 
-@pytest.mark.parametrize("url", [*ACTIONS, *ADD])
+@pytest.mark.parametrize("url", [*ACTIONS, *ADD, *OPERATOR_ACTIONS, *INVITE])
 def test_demotion_and_disabling_count_from_the_next_request(trees, url):
     """Alice has signed in long ago."""
-    row = "fabrikam" if url in TRIAL_ACTIONS else "adatum"
+    row = min(FIT[url]) if url in FIT else "fabrikam" if url in TRIAL_ACTIONS else "adatum"
     before, alice = snapshot(), Operator.objects.filter(name="Alice")
     for change, status in (({"role": "viewer"}, 403), ({"disabled_at": NOW}, 302)):
         alice.update(**change)
@@ -262,9 +266,9 @@ def test_demotion_and_disabling_count_from_the_next_request(trees, url):
 NO_IDS = ["", "id=", "id=abc", "id=-1", "id=1.5", "id=%00", "id=%FF", "id=9" + "9" * 18, "id=" + "9" * 4_000, "id=²"]
 
 
-@pytest.mark.parametrize("url", ACTIONS)
+@pytest.mark.parametrize("url", [*ACTIONS, *OPERATOR_ACTIONS])
 def test_ids_that_are_none_are_not_found(trees, url):
-    own = trees.pk("relecloud")
+    own = trees.pk("mallory" if url in FIT else "relecloud")
     for query in [*NO_IDS, f"id={own}&id=x"]:
         assert (query, trees.browsers["mallory"].ask("POST", f"{url}?{query}", FORM).status_code) == (query, 404)
 
@@ -284,6 +288,18 @@ def test_the_same_id_repeated_is_one_row(trees, url):
     answer = trees.browsers[who].ask("POST", url, FORM | {"id": [own, own, f"0{own}"]}, htmx=True)
     assert answer.status_code in {200, 204}
     assert Event.objects.filter(organization=own).count() == 1
+
+
+@pytest.mark.parametrize("url", OPERATOR_ACTIONS)
+def test_an_operator_is_acted_on_alone(trees, url):
+    """Several at once are refused; with a foreign one among them none is there."""
+    own, foreign = trees.pk(min(FIT[url])), trees.pk("mallory")
+    before, alice = snapshot(), trees.browsers["alice"]
+    answer = alice.ask("POST", url, FORM | {"id": [own, trees.pk("alice")]})
+    assert (answer.status_code, "Select one row only" in text_of(answer)) == (422, True)
+    assert alice.ask("POST", url, FORM | {"id": [own, foreign]}).status_code == 404
+    assert alice.ask("POST", f"{url}?id={own}", FORM | {"id": foreign}).status_code == 404
+    assert snapshot() == before
 
 
 # The proof of the proof ---------------------------------------------------------------------------------------------

@@ -8,21 +8,26 @@ import pytest
 from django.utils.html import escape
 
 from partnerapp import access
-from partnerapp.models import Organization
+from partnerapp.models import Operator, Organization
 from tests.trees import (
     ACTIONS,
     ADD,
     ADD_CUSTOMER,
+    FIT,
     FORM,
     HIDDEN,
+    INVITE,
     LABELS,
     LISTS,
     OF_CUSTOMERS,
+    OPERATOR_ACTIONS,
+    OPERATOR_PAGES,
     OUTSIDE,
     OWN,
     PARENTS,
     PARTNER_LISTS,
     SEEN,
+    STAFF_OF,
     TRIAL_ACTIONS,
     WORKS_FOR,
     Trees,
@@ -54,6 +59,8 @@ ANSWERS = {  # what GET and POST answer to somebody who may; a new URL stands he
     "/organizations/actions/reset_link/": (200, DONE),
     "/organizations/actions/withdraw/": (200, DONE),
     "/organizations/actions/try_again/": (405, DONE),
+    **dict.fromkeys(OPERATOR_PAGES, (200, 405)),
+    **dict.fromkeys([*INVITE, *OPERATOR_ACTIONS], (200, DONE)),
     "/signin/": (200, 503),  # Microsoft does not answer here
     "/signin/callback/": (405, 400),
     "/signout/": (405, 302),
@@ -75,13 +82,9 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 TRIALS = ["contoso", "northwind", "fabrikam", "woodgrove", "alpine", "relecloud", "missing"]
 PENDING = ["contoso", "northwind", "adatum", "coho", "litware", "proseware", "missing"]
-SELECTED = [
-    "fabrikam",
-    "woodgrove",
-    "alpine",
-    "relecloud",
-    "missing",
-]  # on a list, where a row is selected or is not there
+PEOPLE = ["victor", "dora", "nina", "mallory", "bob", "missing"]
+# On a list, where a row is selected or is not there.
+SELECTED = ["fabrikam", "woodgrove", "alpine", "relecloud", "missing"]
 
 
 class Cell(NamedTuple):
@@ -95,6 +98,8 @@ class Cell(NamedTuple):
 def rows_for(url: str) -> list[str]:
     if url in ACTIONS:
         return TRIALS if url in TRIAL_ACTIONS else PENDING
+    if url in OPERATOR_ACTIONS:
+        return PEOPLE
     return SELECTED if url in LISTS else ["missing"]
 
 
@@ -129,17 +134,21 @@ def expected(cell: Cell) -> tuple[int | str, str]:
     if url in ACTIONS and row not in OWN[who]:
         sentence = f"Only {PARENTS.get(row, '').title()} can do this for {row.title()}."
         return (403, sentence) if row in SEEN[who] else (404, "")
-    if url in [*ACTIONS, *ADD] and who == "victor":
+    if url in OPERATOR_ACTIONS and STAFF_OF.get(row) != WORKS_FOR[who]:
+        return 404, ""
+    if url in [*ACTIONS, *ADD, *OPERATOR_ACTIONS, *INVITE] and who == "victor":
         return 403, "Your role is Viewer. Ask an Admin of Contoso to do this."
     return allowed(cell, answer), ""
 
 
 def allowed(cell: Cell, answer: int | str) -> int:
     """What those who may get: but Northwind is connected, so its link cannot be handled any more; it is in a trial, so it
-    converts nobody (R24), as Fabrikam; and a Partner has all products.
+    converts nobody (R24), as Fabrikam; a Partner has all products; and each action on an operator is for some of them.
     """
     if cell.url == "/":
         return 200 if cell.who in {"bob", "charlie"} else 302
+    if cell.url in FIT and cell.method == "POST" and cell.row not in FIT[cell.url]:
+        return 422
     late = cell.row == "northwind" and cell.url not in [*TRIAL_ACTIONS, *LISTS] and "email" not in cell.url
     early = "convert" in cell.url and cell.who in {"bob", "charlie"}
     if cell.method == "POST" and (late or early or (cell.url in OF_CUSTOMERS and cell.who in {"alice", "mallory"})):
@@ -155,6 +164,13 @@ def status(cell: Cell, answer) -> int | str:
     return SIGN_IN if leads and answer.status_code == code else answer.status_code
 
 
+def absent(cell: Cell) -> bool:
+    """There is no such row, or not for this person: neither of another tree nor, of operators, of another organization."""
+    if cell.url in OPERATOR_ACTIONS and cell.row in STAFF_OF:
+        return STAFF_OF[cell.row] != WORKS_FOR.get(cell.who)
+    return cell.row in {"missing", *HIDDEN[cell.who]}
+
+
 def run(trees: Trees, cells: list[Cell]) -> list[tuple]:
     """The cells whose answers are not as they must be. Only what is allowed is undone: a refusal changes nothing."""
     found, missing = [], {}
@@ -166,7 +182,7 @@ def run(trees: Trees, cells: list[Cell]) -> list[tuple]:
             answer = browser.ask(cell.method, f"{cell.url}?id={pk}", FORM, htmx=cell.htmx)
         left = plain(answer, pk)
         same = True
-        if cell.row in {"missing", *HIDDEN[cell.who]}:  # byte for byte
+        if absent(cell):  # byte for byte
             same = missing.setdefault((cell.who, cell.method, cell.htmx), left) == left
         got = status(cell, answer), *told(cell.who, left[-1]), *lax(answer, private=cell.who in WORKS_FOR)
         if got != (want,) or not same or escape(sentence) not in left[-1]:
@@ -200,3 +216,10 @@ def test_without_visible_to_the_matrix_is_red(trees, monkeypatch, url):
     which = [c for c in cells(url) if c.method == "POST" and c.who in {"alice", "mallory", "bob"} and c.row in PARENTS]
     red = {(cell.who, cell.row) for cell, *_rest in run(trees, which)}
     assert red == {(who, row) for _url, _method, who, row, _htmx in which if row in HIDDEN[who]} != set()
+
+
+@pytest.mark.parametrize("url", OPERATOR_ACTIONS)
+def test_without_colleagues_of_the_matrix_is_red(trees, monkeypatch, url):
+    monkeypatch.setattr(access, "colleagues_of", lambda who: Operator.objects.all())
+    which = [c for c in cells(url) if c.method == "POST" and c.who in WORKS_FOR and c.row in STAFF_OF and absent(c)]
+    assert {(cell.who, cell.row) for cell, *_rest in run(trees, which)} == {(cell.who, cell.row) for cell in which}

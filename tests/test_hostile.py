@@ -25,9 +25,12 @@ from tests.trees import (
     ACTIONS,
     ADD,
     ADD_CUSTOMER,
+    FIT,
     FORM,
     LABELS,
     LISTS,
+    OPERATOR_ACTIONS,
+    OPERATOR_PAGES,
     TRIAL_ACTIONS,
     Browser,
     Trees,
@@ -42,7 +45,8 @@ from tests.trees import (
 SITE = [url for url in LABELS if not url.startswith("/demo/")]
 PUBLIC = [url for url in SITE if LABELS[url] == "public"]
 QUERIED = [url for url in SITE if url not in {"/healthz", "/readyz", "/health/jobs"}]
-POSTED = [url for url in QUERIED if url not in {"/", "/consent/callback/", *LISTS}]
+POSTED = [url for url in QUERIED if url not in {"/", "/consent/callback/", *LISTS, *OPERATOR_PAGES}]
+ROW_ACTIONS = [*ACTIONS, *OPERATOR_ACTIONS]
 VALUES = ["%00", "x%00y", "%FF%FE", "%C0%AF", "%ED%A0%80", "%"] + [
     quote(value)
     for value in (
@@ -55,8 +59,8 @@ VALUES = ["%00", "x%00y", "%FF%FE", "%C0%AF", "%ED%A0%80", "%"] + [
 MARKUP = ["<script>alert", 'hx-get="/signout/"', "3703701"]
 FIELDS = [
     "q", "chip", "order", "size", "after", "before", "poll", "shown", "moving", "gone", "format", "next", "page", "name",
-    "email", "lines", "seen", "checked", "request_key", "level", "upgrade", "reason", "theme", "time_zone", "state", "code",
-    "error", "error_description", "tenant", "admin_consent", "view", "advance", "sku", "add_ons", "expires_on",
+    "email", "lines", "seen", "checked", "request_key", "level", "upgrade", "reason", "role", "theme", "time_zone", "state",
+    "code", "error", "error_description", "tenant", "admin_consent", "view", "advance", "sku", "add_ons", "expires_on",
 ]  # fmt: skip
 TEXTS = ["name", "email", "lines", "reason", "next"]
 
@@ -84,6 +88,8 @@ def harmful(url: str, answer) -> list[object]:
 
 
 def own_row(trees: Trees, url: str) -> int:
+    if url in FIT:
+        return trees.pk(min(FIT[url]))
     return trees.pk("fabrikam" if url in TRIAL_ACTIONS or url in LISTS else "adatum")
 
 
@@ -100,7 +106,7 @@ def test_whatever_a_query_says(trees, record_property, url):
     before, wrong, browser = snapshot(), [], browser_for(trees, url)
     names = [*FIELDS, "id", "all"] if url in LISTS else FIELDS
     for turn in range(len(VALUES)):
-        first = f"id={own_row(trees, url)}&" if url in ACTIONS else ""
+        first = f"id={own_row(trees, url)}&" if url in ROW_ACTIONS else ""
         answer = browser.ask("GET", f"{url}?{first}{encoded(spread(names, turn))}", htmx=turn % 2 == 1)
         wrong += [(turn, what) for what in harmful(url, answer)]
     assert (wrong, snapshot()) == ([], before)
@@ -119,11 +125,11 @@ def test_whatever_a_form_says(trees, record_property, url):
     assert wrong == []
 
 
-@pytest.mark.parametrize("url", ACTIONS)
+@pytest.mark.parametrize("url", ROW_ACTIONS)
 def test_whatever_names_rows(trees, record_property, url):
     """In turns, and in other turns for the next URL."""
     record_property("requests", len(VALUES))
-    for turn, value in enumerate(VALUES, start=ACTIONS.index(url)):
+    for turn, value in enumerate(VALUES, start=ROW_ACTIONS.index(url)):
         asked = ("GET", f"{url}?all={value}") if turn % 2 else ("POST", f"{url}?id={value}", f"id={value}")
         assert (value, trees.browsers["alice"].ask(*asked).status_code in {404, 405}) == (value, True)
 
@@ -148,6 +154,16 @@ def test_whatever_a_cursor_says(trees, record_property, end):
         assert re.search("Relecloud|Proseware", text_of(answer))
 
 
+@pytest.mark.parametrize("url", OPERATOR_PAGES)
+def test_whatever_a_cursor_of_operators_says(trees, record_property, url):
+    record_property("requests", len(CURSORS))
+    for turn, cursor in enumerate(CURSORS):
+        way = "after" if turn % 2 else "before"
+        answer = trees.browsers["alice"].ask("GET", f"{url}?{way}={quote(cursor)}", htmx=True)
+        assert (cursor, harmful("", answer), answer.status_code) == (cursor, [], 200)
+        assert re.search("Victor|Nina", text_of(answer))
+
+
 TOKENS = [url for url in SITE if "nonsense" in url]
 
 
@@ -160,7 +176,7 @@ def test_whatever_stands_in_a_path(trees, record_property, url):
 
 
 def test_that_is_a_lot(record_property):
-    number = len(VALUES) * len([*QUERIED, *POSTED, *ACTIONS, *TOKENS]) + len(LISTED) * len(CURSORS)
+    number = len(VALUES) * len([*QUERIED, *POSTED, *ROW_ACTIONS, *TOKENS]) + len(LISTED) * len(CURSORS)
     record_property("requests", number)
     assert number > 1_500
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from email import policy
 from html import unescape
 from threading import Barrier, Thread
+from uuid import uuid4
 
 import pytest
 from django.core.mail.backends.smtp import EmailBackend
@@ -16,9 +17,9 @@ from onboarding.models import Onboarding
 from partnerapp import clock, mail
 from partnerapp.demo import mailbox
 from partnerapp.demo.directory import free_port
-from partnerapp.models import Job, Message
+from partnerapp.models import Job, Message, Operator
 from subscriptions.terms import EXPIRY_NOTICES, PRODUCTION_MAILS, UPGRADE_NOTICES
-from tests.factories import DAY, NOW, OperatorFactory, fresh, notice, partner
+from tests.factories import DAY, NOW, fresh, notice, partner
 
 AWKWARD = "Smith & Sons <b>'Ltd' {{7*7}}"
 KINDS = [
@@ -118,8 +119,9 @@ def fresh_distributor(contoso):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("by_hand", [{}, {"by": "Zoë O'Neil", "reason": "Costs < 5 & more"}], ids=["System", "Zoë"])
-def test_every_kind_composes_with_names_as_they_are_written(awkward, alice, kind, by_hand):
-    Message.queue(kind, awkward, about_at=NOW + 2 * DAY, to=[alice], context=WORDS | by_hand)
+def test_every_kind_composes_with_names_as_they_are_written(awkward, alice, nina, kind, by_hand):
+    at, person = (nina.invited_at, nina) if kind.startswith("partnerapp.") else (NOW + 2 * DAY, alice)
+    Message.queue(kind, awkward, about_at=at, to=[person], context=WORDS | by_hand)
     composed = mail.compose(Message.objects.get(kind=kind))
     text = composed.get_body(("plain",)).get_content()
     html = composed.get_body(("html",)).get_content()
@@ -399,9 +401,17 @@ def test_the_heartbeat_tells_counts_and_the_oldest_that_waits(inbox, fabrikam):
     assert clock.wall() - job.last_ok_at < timedelta(seconds=30)
 
 
-def test_an_invitation_goes_to_the_invited(inbox, contoso):
-    invited = OperatorFactory(organization=contoso, name="Nina New", accepted_at=None, tid=None, oid=None)
-    Message.queue("partnerapp.operator_invitation", contoso, about_at=NOW, to=[invited])
+def test_an_invitation_goes_to_the_invited(inbox, contoso, nina):
+    Message.queue("partnerapp.operator_invitation", contoso, about_at=nina.invited_at, to=[nina])
     assert deliver() == {"sent": 1}
     [sent] = inbox.mails()
-    assert invited.invitation_token() in sent.get_body(("plain",)).get_content()
+    assert nina.invitation_token() in sent.get_body(("plain",)).get_content()
+
+
+@pytest.mark.parametrize(
+    "facts", [{"invited_at": NOW}, {"disabled_at": NOW}, dict.fromkeys(["tid", "oid"], uuid4()) | {"accepted_at": NOW}]
+)
+def test_an_invitation_whose_link_is_dead_is_not_sent(inbox, contoso, nina, facts):
+    Message.queue("partnerapp.operator_invitation", contoso, about_at=nina.invited_at, to=[nina])
+    Operator.objects.filter(pk=nina.pk).update(**facts)
+    assert (deliver(), Message.objects.get().state) == ({}, "obsolete")

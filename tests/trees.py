@@ -5,6 +5,7 @@ Contoso (Alice; Victor, a Viewer) ─┬─ Northwind (Bob) ── its customers
                                    └─ Adatum
 Litware (Mallory) ── Relecloud, Proseware
 
+Dora was disabled and Nina is invited: two more of Contoso's operators.
 Adatum, Coho and Proseware stopped before they were connected; the other Partners and customers are in a trial.
 """
 
@@ -48,6 +49,9 @@ PARTS = [which + what for which in ("", "pending/") for what in ("", "selection/
 PARTNER_LISTS = [f"/invoice/partners/{part}" for part in PARTS]
 CUSTOMER_LISTS = [f"/manage/customers/{part}" for part in PARTS]
 LISTS = [*PARTNER_LISTS, *CUSTOMER_LISTS]
+OPERATOR_ACTIONS = [url for url in LABELS if url.startswith("/operators/actions/") and "invite_operator" not in url]
+OPERATOR_PAGES = ["/operators/", "/operators/pending/"]
+INVITE = ["/operators/actions/invite_operator/"]
 HERE = "http://localhost/invoice/partners/pending/?order=name"
 
 PARENTS = {
@@ -68,6 +72,14 @@ WORKS_FOR = {
     "bob": "northwind",
     "charlie": "fabrikam",
 }
+STAFF_OF = WORKS_FOR | {"dora": "contoso", "nina": "contoso"}  # whose operators these are
+FIT = {  # on whom each action is allowed, if one may: Alice, Mallory, Bob and Charlie are the last Admins (R14)
+    "/operators/actions/change_role/": {"victor", "nina"},
+    "/operators/actions/disable_operator/": {"victor"},
+    "/operators/actions/enable_operator/": {"dora"},
+    "/operators/actions/resend_invitation/": {"nina"},
+    "/operators/actions/withdraw_invitation/": {"nina"},
+}
 OUTSIDE = ["nobody", "expired", "dora", "stan"]  # not signed in; no more; disabled meanwhile; of the Vendor's staff
 
 # Whose rows these are, from the drawing alone and not from the code that this is about.
@@ -85,6 +97,7 @@ FORM = {
     "email": "new@tailspin.example",
     "sku": "essentials-msp-2025",
     "lines": "Tailspin <new@tailspin.example>",
+    "role": "admin",
     "request_key": str(uuid.UUID(int=1)),
     "theme": "dark",
 }
@@ -120,10 +133,13 @@ def undone() -> Iterator[None]:
 @dataclass
 class Trees:
     rows: dict[str, Organization]
+    operators: dict[str, Operator]
     browsers: dict[str, Browser]
 
     def pk(self, row: str) -> int:
         """The id of a row; of "missing": one that no row has."""
+        if row in self.operators:
+            return self.operators[row].pk
         return self.rows[row].pk if row in self.rows else self.rows["litware"].pk + 1
 
 
@@ -133,8 +149,10 @@ def two_trees(django_db_setup, django_db_blocker) -> Iterator[Trees]:
     with django_db_blocker.unblock(), undone():
         with connection.cursor() as cursor:  # ids that stand nowhere else on a page, and nobody's between them
             cursor.execute("ALTER SEQUENCE organization_id_seq INCREMENT 2 RESTART 700000000")
+            cursor.execute("ALTER SEQUENCE operator_id_seq INCREMENT 2 RESTART 800000000")
         rows = plant()
-        yield Trees(rows, everybody(rows))
+        operators = everybody(rows)
+        yield Trees(rows, operators, browsers_of(operators))
 
 
 def plant() -> dict[str, Organization]:
@@ -147,14 +165,18 @@ def plant() -> dict[str, Organization]:
     return rows
 
 
-def everybody(rows: dict[str, Organization]) -> dict[str, Browser]:
-    """Their browsers. Dora was disabled after she had signed in."""
-    people = {who: OperatorFactory(organization=rows[row], name=who.title()) for who, row in WORKS_FOR.items()}
+def everybody(rows: dict[str, Organization]) -> dict[str, Operator]:
+    people = {who: OperatorFactory(organization=rows[row], name=who.title()) for who, row in STAFF_OF.items()}
     Operator.objects.filter(pk=people["victor"].pk).update(role=Operator.Role.VIEWER)
-    people["dora"] = OperatorFactory(organization=rows["contoso"], name="Dora")
-    people["stan"] = Operator.objects.create_superuser("stan", "stan@vendor.example", "a password", name="Stan")
-    browsers = {who: Browser(operator) for who, operator in people.items()}
-    Operator.objects.filter(pk=people["dora"].pk).update(disabled_at=NOW)
+    Operator.objects.filter(pk=people["nina"].pk).update(tid=None, oid=None, accepted_at=None, role="viewer")
+    return people
+
+
+def browsers_of(operators: dict[str, Operator]) -> dict[str, Browser]:
+    """Theirs, and of those who are outside. Dora was disabled after she had signed in."""
+    stan = Operator.objects.create_superuser("stan", "stan@vendor.example", "a password", name="Stan")
+    browsers = {who: Browser(operator) for who, operator in (operators | {"stan": stan}).items()}
+    Operator.objects.filter(pk=operators["dora"].pk).update(disabled_at=NOW)
     browsers |= {"nobody": Browser(), "expired": Browser()}
     browsers["expired"].cookies[settings.SESSION_COOKIE_NAME] = "x" * 32
     return browsers

@@ -4,15 +4,16 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('onboarding', '0003_seat_refresh'),
-        ('partnerapp', '0004_shortcuts'),
+        ("onboarding", "0003_seat_refresh"),
+        ("partnerapp", "0004_shortcuts"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='onboarding',
-            index=models.Index(condition=models.Q(('error_at__isnull', False)), fields=['organization'], name='onboarding_error'),
+            model_name="onboarding",
+            index=models.Index(
+                condition=models.Q(("error_at__isnull", False)), fields=["organization"], name="onboarding_error"
+            ),
         ),
     ]

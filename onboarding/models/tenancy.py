@@ -48,7 +48,7 @@ def first_admin(onboarding: "Onboarding", at: datetime) -> None:
     Operator.objects.update_or_create(
         tid=onboarding.tid,
         oid=onboarding.consenter_oid,
-        defaults=facts | {"email": email, "accepted_at": at, "disabled_at": None},
+        defaults=facts | {"email": email, "accepted_at": at, "disabled_at": None, "last_event": None},
     )
 
 

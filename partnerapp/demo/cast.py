@@ -18,7 +18,7 @@ from partnerapp.microsoft365.consent import Profile
 from partnerapp.microsoft365.sandbox import directory
 from partnerapp.microsoft365.sandbox.directory import Person
 from partnerapp.microsoft365.signin import Identity
-from partnerapp.models import Message, Operator, Organization
+from partnerapp.models import Message, Operator, Organization, team
 from partnerapp.models.organization import next_id
 from subscriptions import lifecycle
 from subscriptions.models import Product, Subscription, SubscriptionProduct
@@ -72,10 +72,26 @@ def load(now: datetime) -> None:
     only_in_the_demo()
     Product.ensure_catalogue()
     alice = join("Contoso Distribution", directory.ALICE, now - timedelta(days=90))
-    join_as_viewer(alice, directory.VICTOR, now - timedelta(days=89))
     join("Litware", directory.MALLORY, now - timedelta(days=60))
-    play([*partners(alice, now), *customers(now)], now)
+    play([*colleagues(alice, now), *partners(alice, now), *customers(now)], now)
     (settings.DEMO_DIR / "credentials.txt").write_text(sign_in_help() + "\n")
+
+
+def colleagues(alice: Operator, now: datetime) -> list[Act]:
+    """Contoso's other operators: Victor and Beate work there, Dirk does no more, Nina was just invited. The last one's
+    address is wrong.
+    """
+    ago = lambda **length: now - timedelta(**length)  # noqa: E731
+    admin, viewer = Operator.Role.ADMIN, Operator.Role.VIEWER
+    return [
+        Act(ago(days=89), lambda at: join_as(alice, directory.VICTOR, viewer, at)),
+        Act(ago(days=70), lambda at: join_as(alice, directory.DIRK, viewer, at)),
+        Act(ago(days=61), lambda at: join_as(alice, directory.BEATE, viewer, at)),
+        Act(ago(days=40), lambda at: team.change_role(known(directory.BEATE), admin, by=alice, at=at)),
+        Act(ago(days=11), lambda at: team.disable(known(directory.DIRK), by=known(directory.BEATE), at=at)),
+        Act(ago(days=2), lambda at: invite(alice, directory.OSKAR, viewer, at)),
+        Act(ago(hours=3), lambda at: invite(alice, directory.NINA, viewer, at)),
+    ]
 
 
 def partners(alice: Operator, now: datetime) -> list[Act]:
@@ -119,13 +135,13 @@ def customers(now: datetime) -> list[Act]:
         *story(customer(bob, directory.VERA, PROFESSIONAL, ["audit-2025"]), now - TRIAL + timedelta(days=6, hours=5)),
         Act(
             ago(days=2),
-            lambda at: of("VanArsdel").subscription.block_upgrade(by=who(bob), at=at, reason="Budget is open"),
+            lambda at: of("VanArsdel").subscription.block_upgrade(by=known(bob), at=at, reason="Budget is open"),
         ),
         *story(customer(bob, directory.LENA, PROFESSIONAL, ["hybrid-2025"]), now - TRIAL - timedelta(hours=7)),
         *story(customer(bob, directory.MAX, ESSENTIALS), ago(days=19)),
-        Act(ago(days=9), lambda at: of("Munson's Pickles").subscription.block_upgrade(by=who(bob), at=at)),
+        Act(ago(days=9), lambda at: of("Munson's Pickles").subscription.block_upgrade(by=known(bob), at=at)),
         *story(customer(bob, directory.NORA, ESSENTIALS), ago(days=12)),
-        Act(ago(days=4), lambda at: of("Nod Publishers").subscription.cancel(by=who(bob), at=at, reason="Was sold")),
+        Act(ago(days=4), lambda at: of("Nod Publishers").subscription.cancel(by=known(bob), at=at, reason="Was sold")),
         Act(ago(days=6), lambda at: customer(bob, directory.FELIX, PROFESSIONAL)(at)),
         Act(ago(days=5), lambda at: start(of("School of Fine Art"), directory.FELIX, at)),
         Act(ago(days=5), lambda at: fail(of("School of Fine Art"), directory.FELIX, at)),
@@ -161,14 +177,16 @@ def play(script: list[Act], now: datetime) -> None:
 
 
 def deliver(at: datetime, now: datetime) -> None:
-    """The mail server's past: it took all, except that the upgrade notices about two were refused. The last hours' are
-    still to be sent, so that the mailbox has something to show.
+    """The mail server's past: it took all, except that it refused the upgrade notices about two and an invitation to nobody.
+    The last hours' are still to be sent, so that the mailbox has something to show.
     """
     if at > now - timedelta(hours=6):
         return
     waiting = Message.objects.filter(state=Message.State.QUEUED)
+    refused = {"state": Message.State.REFUSED, "attempts": 1}
     lost = waiting.filter(organization__name__in=REFUSED, kind__startswith="subscriptions.upgrade_notice")
-    lost.update(state=Message.State.REFUSED, attempts=1, last_error="550 5.7.1 Rejected by policy")
+    lost.update(**refused, last_error="550 5.7.1 Rejected by policy")
+    waiting.filter(recipient__endswith="@contosso.example").update(**refused, last_error="550 5.1.1 No such user here")
     waiting.update(state=Message.State.SENT, attempts=1, accepted_at=at)
 
 
@@ -181,8 +199,19 @@ def join(name: str, person: Person, at: datetime) -> Operator:
     return operator(distributor, person, Operator.Role.ADMIN, at)
 
 
-def join_as_viewer(admin: Operator, person: Person, at: datetime) -> Operator:
-    return operator(admin.acts_for, person, Operator.Role.VIEWER, at)
+def invite(by: Operator, person: Person, role: str, at: datetime) -> Operator:
+    return team.invite(by.acts_for, email=person.username, name=person.name, role=role, by=by, at=at)
+
+
+def join_as(by: Operator, person: Person, role: str, at: datetime) -> None:
+    """Invited and signed in at once."""
+    invited = invite(by, person, role, at)
+    joined = team.accept(invited.invitation_token(), identity(person), at=at)
+    Operator.objects.filter(pk=joined.pk).update(time_zone="Europe/Berlin")
+
+
+def known(person: Person) -> Operator:
+    return Operator.objects.select_related("organization").get(oid=person.oid)
 
 
 def operator(organization: Organization, person: Person, role: str, at: datetime) -> Operator:
@@ -196,10 +225,6 @@ def of(name: str) -> Organization:
     return Organization.objects.select_related("subscription", "onboarding").get(name=name)
 
 
-def who(person: Person) -> Operator:
-    return Operator.objects.select_related("organization__subscription").get(tid=person.tenant.tid, oid=person.oid)
-
-
 def add(by: Operator, name: str, email: str, at: datetime) -> Onboarding:
     return Onboarding.objects.add_partner(name=name, email=email, request_key=uuid.uuid4(), by=by, at=at)
 
@@ -210,13 +235,13 @@ def partner(by: Operator, person: Person, email: str) -> Added:
 
 def add_customer(person: Person, at: datetime, **facts: Any) -> Onboarding:
     tenant = person.tenant
-    about = {"name": tenant.name, "email": f"it@{tenant.domain}", "request_key": uuid.uuid4()}
+    about: dict[str, Any] = {"name": tenant.name, "email": f"it@{tenant.domain}", "request_key": uuid.uuid4()}
     return Onboarding.objects.add_customer(**about, at=at, **facts)
 
 
 def customer(admin: Person, person: Person, sku: str, add_ons: Sequence[str] = ()) -> Added:
     """By a Partner's Admin, who may not be there yet."""
-    return Added(person, lambda at: add_customer(person, at, by=who(admin), sku=sku, add_ons=add_ons))
+    return Added(person, lambda at: add_customer(person, at, by=known(admin), sku=sku, add_ons=add_ons))
 
 
 def of_the_vendor(partner: str, person: Person, sku: str) -> Added:
@@ -227,8 +252,8 @@ def of_the_vendor(partner: str, person: Person, sku: str) -> Added:
 
 def staff() -> Operator:
     """Somebody of the Vendor's, whom nobody can sign in as."""
-    known = {"name": "Vendor staff", "email": "staff@vendor.example", "is_staff": True, "password": make_password(None)}
-    return Operator.objects.get_or_create(username="staff", defaults=known)[0]
+    facts = {"name": "Vendor staff", "email": "staff@vendor.example", "is_staff": True, "password": make_password(None)}
+    return Operator.objects.get_or_create(username="staff", defaults=facts)[0]
 
 
 def identity(person: Person) -> Identity:
@@ -253,7 +278,7 @@ def connect(organization: Organization, person: Person, at: datetime) -> None:
 
 
 def convert(customer: Person, admin: Person, at: datetime, *, expires_on: date) -> None:
-    of(customer.tenant.name).subscription.convert(by=who(admin), at=at, expires_on=expires_on)
+    of(customer.tenant.name).subscription.convert(by=known(admin), at=at, expires_on=expires_on)
 
 
 def fail(organization: Organization, person: Person, at: datetime) -> None:
@@ -306,6 +331,8 @@ def trial(contoso: Organization, n: int, at: datetime) -> tuple[Organization, Su
 PEOPLE = [
     (directory.ALICE, "Admin of the distributor Contoso Distribution: everything"),
     (directory.VICTOR, "Viewer of Contoso Distribution: sees, changes nothing"),
+    (directory.BEATE, "Admin of Contoso Distribution, too"),
+    (directory.NINA, "invited to Contoso Distribution as Viewer: the link is in the mailbox"),
     (directory.MALLORY, "Admin of another distributor, Litware: sees nothing of Contoso's"),
     (directory.BOB, "Admin of the Partner Northwind (production)"),
     (directory.CHARLIE, "Admin of the Partner Fabrikam (trial)"),

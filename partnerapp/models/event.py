@@ -14,7 +14,13 @@ from partnerapp.models.organization import Organization
 Actor = Operator | str | None
 WORDS = {  # what people read in a list; `kind` is for code
     "distributor_added": _("Distributor added"),
+    "operator_invited": _("Operator invited"),
+    "operator_invitation_resent": _("Invitation of an operator sent again"),
+    "operator_invitation_withdrawn": _("Invitation of an operator withdrawn"),
     "operator_joined": _("Operator joined"),
+    "operator_role_changed": _("Operator's role changed"),
+    "operator_disabled": _("Operator disabled"),
+    "operator_enabled": _("Operator enabled"),
     "operator_left": _("Operator left"),
     "added": _("Added"),
     "activation_pressed": _("Activation link opened"),

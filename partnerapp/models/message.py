@@ -103,10 +103,10 @@ class Message(models.Model):
         Message.objects.bulk_create(rows.values(), ignore_conflicts=True)
 
     @classmethod
-    def retire(cls, organization: Organization, kinds: Iterable[str]) -> None:
-        """Queued mails of these kinds became pointless: they are not sent."""
+    def retire(cls, organization: Organization, kinds: Iterable[str], *, to: Operator | None = None) -> None:
+        """Queued mails of these kinds, or only those `to` one operator, became pointless: they are not sent."""
         queued = cls.objects.filter(organization=organization, kind__in=list(kinds), state=cls.State.QUEUED)
-        queued.update(state=cls.State.OBSOLETE)
+        (queued.filter(operator=to) if to else queued).update(state=cls.State.OBSOLETE)
 
 
 def owner_and_notification_email(organization: Organization) -> list[Operator | str]:

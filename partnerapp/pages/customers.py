@@ -46,7 +46,7 @@ CUSTOMERS = imported_list(
     headings=rows.CUSTOMER_HEADINGS,
     columns=rows.CUSTOMER_COLUMNS,
     chips=[*TRIAL_CHIPS, SUSPENDED_CUSTOMERS],
-    icon="users",
+    icon="briefcase",
     empty=(
         _("No active customers yet"),
         _(

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from onboarding.models import ImportRun
 from partnerapp.models import Event
 from partnerapp.pages import rows
-from partnerapp.tables import MOST, Chip, Order, Table, instant
+from partnerapp.tables import MOST, Chip, Order, OrganizationTable, instant
 from subscriptions.models import Product, SubscriptionProduct
 
 COUNT = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
@@ -56,7 +56,7 @@ def with_onboarding(found: QuerySet) -> QuerySet:
 
 # Those whose import is complete, and those on their way there; what differs from kind to kind is left open.
 imported_list = partial(
-    Table,
+    OrganizationTable,
     template="imported",
     orders=[
         Order("ends", _("Ends soonest"), ("sort_at", "organization_id"), read=instant),
@@ -65,7 +65,7 @@ imported_list = partial(
     ],
 )
 pending_list = partial(
-    Table,
+    OrganizationTable,
     template="pending",
     icon="inbox",
     shown=with_onboarding,

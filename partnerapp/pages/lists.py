@@ -19,14 +19,14 @@ from partnerapp.access import OperatorRequest, page
 from partnerapp.models import Operator, Organization
 from partnerapp.pages.menu import menu
 from partnerapp.pages.rows import whole
-from partnerapp.tables import MOST, Asked, Matches, Table
+from partnerapp.tables import MOST, Asked, Matches, OrganizationTable, Table
 
 FORMATS = {"csv": exports.as_csv, "xlsx": exports.as_xlsx}
 MOVING_SECONDS, QUIET_SECONDS = 2, 10  # between two polls
 ROUND = 5  # polls, of which the last asks for all rows and the others for those that move
 
 
-def view(table: Table, tabs: Sequence[Table]) -> Any:
+def view(table: OrganizationTable, tabs: Sequence[OrganizationTable]) -> Any:
     """The view of a list; `tabs` are the lists beside it, itself included."""
 
     @require_safe
@@ -40,7 +40,7 @@ def view(table: Table, tabs: Sequence[Table]) -> Any:
     return listing
 
 
-def show(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpResponse:
+def show(request: OperatorRequest, asked: Asked, tabs: Sequence[OrganizationTable]) -> HttpResponse:
     at, operator = clock.now(), request.user
     matches = tables.search(asked, operator)
     found = tables.page(asked, tables.matching(asked, operator, at, matches), operator)
@@ -71,7 +71,9 @@ def remember(request: OperatorRequest, response: HttpResponse, asked: Asked) -> 
     return response
 
 
-def rows_of(found: Iterable[Any], table: Table, operator: Operator, at: datetime, chosen: set[int]) -> list[dict]:
+def rows_of(
+    found: Iterable[Any], table: OrganizationTable, operator: Operator, at: datetime, chosen: set[int]
+) -> list[dict]:
     return [{**table.row(table, row, operator, at), "selected": row.pk in chosen} for row in found]
 
 
@@ -115,7 +117,7 @@ def selection_of(request: OperatorRequest, chosen: list[Organization]) -> dict[s
     return {"count": len(chosen), "names": names + more, "all": request.GET.get("all", "") if chosen else ""}
 
 
-def choosing(table: Table) -> Any:
+def choosing(table: OrganizationTable) -> Any:
     """The view that draws the selection bar and the Actions menu anew when the selection changes."""
 
     @require_safe
@@ -195,7 +197,7 @@ def tabs_of(current: Table, tabs: Sequence[Table], counts: dict[str, int]) -> li
 # Export -------------------------------------------------------------------------------------------------------------
 
 
-def exporting(table: Table) -> Any:
+def exporting(table: OrganizationTable) -> Any:
     """The view of a list's export: the selected rows, or everything that its filter leaves."""
 
     @require_safe
@@ -240,7 +242,7 @@ def next_poll(asked: Asked, shown: Iterable[str], rows: list[dict], number: int 
     return {"url": f"{asked.table.url}?{query}", "seconds": MOVING_SECONDS if gone or moving else QUIET_SECONDS}
 
 
-def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpResponse:
+def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[OrganizationTable]) -> HttpResponse:
     """The rows as they are now: those that move, and each fifth time all that are shown.
 
     One that completed says so once; the next answer takes it away.
@@ -277,7 +279,7 @@ def listed(text: str) -> set[int]:
     return {int(pk) for pk in text.split(",")[: tables.SIZES[-1]] if selection.well_formed(pk)}
 
 
-def announce(response: HttpResponse, table: Table, rows: list[dict]) -> HttpResponse:
+def announce(response: HttpResponse, table: OrganizationTable, rows: list[dict]) -> HttpResponse:
     """A toast for the rows that completed."""
     moved = [row for row in rows if row["moved"]]
     if not moved or table.moves_to is None:

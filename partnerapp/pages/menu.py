@@ -10,13 +10,13 @@ from partnerapp import access
 from partnerapp.actions import Words
 from partnerapp.drawers import Drawer
 from partnerapp.models import Operator, Organization
-from partnerapp.tables import Table
+from partnerapp.tables import OrganizationTable
 from subscriptions.views import DRAWERS as SUBSCRIPTION_DRAWERS
 
 DRAWERS: list[Drawer] = [*SUBSCRIPTION_DRAWERS, *ONBOARDING_DRAWERS]
 
 
-def menu(operator: Operator, table: Table, rows: list[Organization], at: datetime, add: dict) -> list[dict]:
+def menu(operator: Operator, table: OrganizationTable, rows: list[Organization], at: datetime, add: dict) -> list[dict]:
     """What can be done with the selected rows of a list, "Add" first."""
     first = {"name": table.add, "icon": "plus", **add, "takes_selection": False}
     drawers = [drawer for drawer in DRAWERS if table.kind in drawer.kinds]

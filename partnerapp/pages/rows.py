@@ -15,7 +15,7 @@ from partnerapp import access, dates
 from partnerapp.actions import Action
 from partnerapp.models import Message, Operator, Organization
 from partnerapp.models.event import WORDS
-from partnerapp.tables import MOST, Table
+from partnerapp.tables import MOST, OrganizationTable
 from subscriptions.models import Subscription
 from subscriptions.models.states import State
 
@@ -66,12 +66,12 @@ def imported_cells(subscription: Any, at: datetime) -> dict[str, Any]:
     }
 
 
-def partner_row(table: Table, subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
+def partner_row(table: OrganizationTable, subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
     extended_at, customers = subscription.extended_at, whole(subscription.customers)
     return {**imported_cells(subscription, at), "customers": customers, "extended_at": extended_at}
 
 
-def customer_row(table: Table, subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
+def customer_row(table: OrganizationTable, subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
     origin_and_end = {**origin(subscription.organization), "expires_on": subscription.expires_on}
     return {**imported_cells(subscription, at), **origin_and_end}
 
@@ -166,7 +166,7 @@ PENDING_CUSTOMER_HEADINGS = {
 }
 
 
-def pending_row(table: Table, subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
+def pending_row(table: OrganizationTable, subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
     """One on its way; `moved` says that its import completed while the page was open."""
     organization = subscription.organization
     onboarding = organization.onboarding
@@ -201,7 +201,7 @@ def log_of(organization: Organization) -> str:
     return ""
 
 
-def moved(table: Table) -> dict[str, Any]:
+def moved(table: OrganizationTable) -> dict[str, Any]:
     """Where a row that completed went (R5)."""
     assert table.moves_to is not None
     text = _("Import completed: moved to {list}").format(list=table.moves_to.title)

@@ -14,7 +14,8 @@ from partnerapp.models import Job, Operator
 
 ITEMS = [  # group, label, icon, URL name, access
     ("Invoice", "Partners", "building", "partners", "see_partners"),
-    ("Manage", "Customers", "users", "customers", "see_customers"),
+    ("Manage", "Customers", "briefcase", "customers", "see_customers"),
+    ("Manage", "Operators", "users", "operators", "see_operators"),
 ]
 
 

@@ -1,10 +1,7 @@
 """Sign-in with Microsoft, invitations, and where Microsoft sends the browser back to."""
 
-from datetime import datetime
-
 from django.conf import settings
 from django.contrib.auth import login, logout
-from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -19,7 +16,7 @@ from partnerapp.actions import Refused
 from partnerapp.limits import limited
 from partnerapp.microsoft365.errors import SigninFailed
 from partnerapp.microsoft365.signin import Identity
-from partnerapp.models import Event, Operator, Organization, SigninFlow
+from partnerapp.models import Operator, SigninFlow, team
 
 BACKEND = settings.AUTHENTICATION_BACKENDS[0]
 
@@ -116,42 +113,11 @@ def welcome(request: HttpRequest, operator: Operator, target: str) -> HttpRespon
 
 
 def accept(request: HttpRequest, flow: SigninFlow, person: Identity) -> HttpResponse:
-    """Bind the invited operator to this identity. A distributor's first sign-in sets its tenant."""
     try:
-        operator = bind(flow.subject, person)
+        operator = team.accept(flow.subject, person, at=clock.now())
     except Refused as refused:
         return failed(request, str(refused), status=403)
     return welcome(request, operator, "/")
-
-
-def bind(token: str, person: Identity) -> Operator:
-    at = clock.now()
-    with transaction.atomic():
-        invited = Operator.invited(token)
-        if invited is None:
-            raise Refused(_("This invitation is not valid any more. Sign in, or ask for a new one."))
-        organization = Organization.objects.select_for_update(no_key=True).get(pk=invited.acts_for.pk)
-        if organization.tid and str(organization.tid) != person.tid:
-            raise Refused(_("This invitation is for an account of your organization's own Microsoft 365 tenant."))
-        try:
-            with transaction.atomic():
-                claim(organization, invited, person, at)
-        except IntegrityError as error:
-            raise Refused(_("This Microsoft account, or its tenant, belongs to another organization here.")) from error
-        Event.record(organization, "operator_joined", at=at, by=invited, after={"operator": invited.pk})
-    return invited
-
-
-def claim(organization: Organization, invited: Operator, person: Identity, at: datetime) -> None:
-    if organization.tid is None:
-        organization.tid = person.tid
-        organization.save(update_fields=["tid"])
-    won = Operator.objects.filter(pk=invited.pk, accepted_at=None).update(
-        tid=person.tid, oid=person.oid, accepted_at=at, name=person.name[:150] or invited.name
-    )
-    if not won:
-        raise Refused(_("This invitation was used a moment ago."))
-    invited.refresh_from_db()
 
 
 @public

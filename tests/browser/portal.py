@@ -6,6 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 
 PARTNERS, PENDING = "/invoice/partners/", "/invoice/partners/pending/"
 CUSTOMERS, PENDING_CUSTOMERS = "/manage/customers/", "/manage/customers/pending/"
+OPERATORS, PENDING_OPERATORS = "/operators/", "/operators/pending/"
 
 
 def sign_in(page: Page, name: str) -> None:
@@ -49,6 +50,23 @@ def choose(page: Page, action: str, *names: str) -> None:
         select(page, *names)
     actions(page).click()
     item(page, action).click()
+    expect(drawer(page)).to_be_visible()
+
+
+def menu_of(page: Page, name: str) -> Locator:
+    """The button that opens the menu of somebody's row."""
+    return page.get_by_role("button", name=f"Actions for {name}", exact=True)
+
+
+def item_for(page: Page, action: str) -> Locator:
+    """An item of the row's menu that is open."""
+    return page.locator(".row-menu:popover-open").get_by_role("button", name=action, exact=True)
+
+
+def choose_for(page: Page, action: str, name: str) -> None:
+    """Open the action's drawer from the menu of somebody's row."""
+    menu_of(page, name).click()
+    item_for(page, action).click()
     expect(drawer(page)).to_be_visible()
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Page, expect
 
 from tests.browser import portal
-from tests.browser.portal import CUSTOMERS, PARTNERS, PENDING, PENDING_CUSTOMERS
+from tests.browser.portal import CUSTOMERS, OPERATORS, PARTNERS, PENDING, PENDING_CUSTOMERS, PENDING_OPERATORS
 
 Step = Callable[[Page], object]
 ACTIONS = "/organizations/actions"
@@ -107,12 +107,27 @@ def drawer(path: str, action: str, names: list[str]) -> Screen:
     return Screen(path, (lambda page: portal.choose(page, action, *names),))
 
 
+ROW_CHOICES: dict[str, tuple[str, str, str]] = {  # the page, the item of a row's menu, whose row
+    "change_role": (OPERATORS, "Change role", "Victor Vance"),
+    "disable_operator": (OPERATORS, "Disable", "Victor Vance"),
+    "enable_operator": (OPERATORS, "Enable", "Dirk Dorn"),
+    "resend_invitation": (PENDING_OPERATORS, "Resend invitation", "Oskar Ohm"),
+    "withdraw_invitation": (PENDING_OPERATORS, "Withdraw invitation", "Oskar Ohm"),
+}
+
+
+def row_drawer(path: str, action: str, name: str) -> Screen:
+    return Screen(path, (lambda page: portal.choose_for(page, action, name),))
+
+
+DRAWERS = {name: drawer(*choice) for name, choice in CHOICES.items()}
+DRAWERS |= {name: row_drawer(*choice) for name, choice in ROW_CHOICES.items()}
+DRAWERS["invite_operator"] = Screen(OPERATORS, (press("Invite operator"),))
 BOB = "Bob Berg"
 ADD_CUSTOMER = (lambda page: portal.choose(page, "Add customer"),)
 TAILWIND = (
     *ADD_CUSTOMER, fill("Organization name", "Tailwind Traders"), fill("Notification email", "it@tailwind.example"),
 )  # fmt: skip
-DRAWERS = {name: drawer(*choice) for name, choice in CHOICES.items()}
 DRAWERS["add_customer"] = Screen(CUSTOMERS, ADD_CUSTOMER, BOB)
 ADD = DRAWERS["add_partner"].steps
 SEVERAL = (*ADD, follow("Add several at once"), follow("Add one"), follow("Add several at once"))
@@ -125,6 +140,9 @@ ANSWERS = {
     "form_error": Screen(PARTNERS, (*FILLED, fill("Notification email", "it@fourthcoffee"), apply)),
     "add_customer_filled": Screen(CUSTOMERS, (*TAILWIND, check("Professional MSP 2025"), check("Audit 2025")), BOB),
     "add_customer_error": Screen(CUSTOMERS, (*TAILWIND, apply_anyway), BOB),
+    "invited_already": Screen(
+        OPERATORS, (*DRAWERS["invite_operator"].steps, fill("Email", "victor@contoso.example"), apply)
+    ),
     "refusal": Screen(PARTNERS, (*DRAWERS["extend_trial_too_early"].steps, apply_anyway)),
 }
 LISTS = {
@@ -146,6 +164,12 @@ LISTS = {
     "customers_suspended": Screen(f"{CUSTOMERS}?chip=suspended", person=BOB),
     "no_customers": Screen(CUSTOMERS, person="Mallory Moss"),
     "no_pending_customers": Screen(PENDING_CUSTOMERS, person="Mallory Moss"),
+    "operators": Screen(OPERATORS),
+    "pending_operators": Screen(PENDING_OPERATORS),
+    "operator_menu": Screen(OPERATORS, (press("Actions for Beate Brandt"),)),
+    "operator_menu_of_the_last_admin": Screen(OPERATORS, (press("Actions for Bob Berg"),), person="Bob Berg"),
+    "operator_menu_of_a_viewer": Screen(OPERATORS, (press("Actions for Alice Adler"),), person="Victor Vance"),
+    "no_pending_operators": Screen(PENDING_OPERATORS, person="Mallory Moss"),
     "viewer": Screen(PARTNERS, (select("Fabrikam"), press("Actions")), person="Victor Vance"),
 }
 PAGES = {
@@ -163,6 +187,7 @@ PAGES = {
     "profile_menu": Screen(PARTNERS, (lambda page: page.locator("[popovertarget=profile-menu]").click(),)),
     "shortcuts": Screen(PARTNERS, (press("Keyboard shortcuts"),)),
     "reset_question": Screen(PARTNERS, (press("Reset"),)),
+    "invite_operator_page": Screen("/operators/actions/invite_operator/"),
     "add_partner_page": Screen(f"{ACTIONS}/add_partner/"),
     "mailbox": Screen("/demo/mailbox/"),
     "mail": Screen("/demo/mailbox/", (follow("invited you"),)),

@@ -3,8 +3,20 @@
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.portal import CUSTOMERS, PARTNERS, PENDING, actions, box, drawer, item, row
-from tests.browser.screens import CHOICES, settle
+from tests.browser.portal import (
+    CUSTOMERS,
+    PARTNERS,
+    PENDING,
+    PENDING_OPERATORS,
+    actions,
+    box,
+    drawer,
+    item,
+    item_for,
+    menu_of,
+    row,
+)
+from tests.browser.screens import CHOICES, ROW_CHOICES, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo"), pytest.mark.usefixtures("first_day")]
 WHERE = """() => document.activeElement.closest("dialog") ? "inside"
@@ -77,6 +89,48 @@ def test_each_drawer_is_opened_used_and_left(alice, name):
     expect(alice.locator("#toasts")).to_contain_text(said)
     settle(alice)
     expect(actions(alice)).to_be_focused()
+
+
+USED_ON_ROWS = {  # as above; each leaves the rows of the next ones as they need them
+    "change_role": (["ArrowUp"], "Victor Vance is Admin now."),
+    "disable_operator": ([], "Victor Vance is disabled."),
+    "enable_operator": ([], "Dirk Dorn is enabled."),
+    "resend_invitation": ([], "A new invitation is on its way to oskar@contosso.example."),
+    "withdraw_invitation": ([], "The invitation of Oskar Ohm was withdrawn."),
+}
+
+
+@pytest.mark.parametrize("name", USED_ON_ROWS)
+def test_each_action_on_an_operator_is_opened_used_and_left(alice, name):
+    presses, said = USED_ON_ROWS[name]
+    path, action, person = ROW_CHOICES[name]
+    alice.goto(path)
+    button = menu_of(alice, person)
+    reach(button)
+    keys(alice, "Enter")
+    expect(item_for(alice, "Change role")).to_be_focused()
+    reach(item_for(alice, action), "ArrowDown")
+    keys(alice, "Enter")
+    expect(drawer(alice)).to_be_visible()
+    settle(alice)
+    keys(alice, *presses)
+    assert {where_tab_leads(alice) for _press in range(10)} <= {"inside", "nowhere"}
+    keys(alice, "Control+Enter")
+    expect(drawer(alice)).to_be_hidden()
+    expect(alice.locator("#toasts")).to_contain_text(said)
+    settle(alice)
+    expect(alice.locator("#main") if name == "withdraw_invitation" else button).to_be_focused()
+
+
+def test_somebody_is_invited_and_the_row_says_when_the_mail_was_sent(alice):
+    alice.goto(PENDING_OPERATORS)
+    reach(alice.locator("#add"))
+    keys(alice, "Enter")
+    expect(drawer(alice).get_by_label("Email")).to_be_focused()
+    keys(alice, *"rita@contoso.example", "Tab", *"Rita", "Control+Enter")
+    expect(drawer(alice)).to_be_hidden()
+    expect(alice.locator("#add")).to_be_focused()
+    expect(row(alice, "Rita")).to_contain_text("Invitation sent", timeout=30_000)
 
 
 def test_a_customer_is_added_by_keys_alone(signed_in):

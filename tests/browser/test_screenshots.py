@@ -48,7 +48,7 @@ def narrow(screen: Screen, theme: str = "light") -> Picture:
 
 SHOWN = [
     "pending", "actions_menu", "selection", "search", "nothing_matches", "none_yet", "customers",
-    "customers_of_all_partners", "pending_customers", "customer_of_a_partner",
+    "customers_of_all_partners", "pending_customers", "customer_of_a_partner", "operators", "pending_operators",
 ]  # fmt: skip
 PICTURES = {
     "partners": Picture(LISTS["partners"]),

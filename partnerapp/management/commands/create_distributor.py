@@ -9,7 +9,7 @@ from partnerapp import clock
 from partnerapp.forms import Email, VisibleText
 from partnerapp.mail import absolute
 from partnerapp.management.json_command import JsonCommand
-from partnerapp.models import Event, Message, Operator, Organization
+from partnerapp.models import Event, Operator, Organization, team
 
 
 class Command(JsonCommand):
@@ -46,9 +46,5 @@ def invite(name: str, email: str) -> Operator:
     distributor = Organization.objects.create(
         kind=Organization.Kind.DISTRIBUTOR, name=name, notification_email=email, created_at=at
     )
-    operator = Operator(organization=distributor, name=email, email=email, invited_at=at)
-    operator.set_unusable_password()
-    operator.save()
     Event.record(distributor, "distributor_added", at=at, by=None, after={"name": name, "admin": email})
-    Message.queue("partnerapp.operator_invitation", distributor, about_at=at, to=[operator])
-    return operator
+    return team.invite(distributor, email=email, role=Operator.Role.ADMIN, by=None, at=at)

@@ -102,6 +102,10 @@ TENANTS = (
 
 ALICE = Person("Alice Adler", CONTOSO)
 VICTOR = Person("Victor Vance", CONTOSO, admin=False)
+BEATE = Person("Beate Brandt", CONTOSO, admin=False)
+DIRK = Person("Dirk Dorn", CONTOSO, admin=False)
+NINA = Person("Nina Novak", CONTOSO, admin=False)
+OSKAR = Person("Oskar Ohm", CONTOSO, admin=False, address="oskar@contosso.example")  # mistyped, so there is nobody
 MALLORY = Person("Mallory Moss", LITWARE)
 BOB = Person("Bob Berg", NORTHWIND)
 CHARLIE = Person("Charlie Cole", FABRIKAM)
@@ -146,8 +150,7 @@ EVE = Person(
 )
 
 PEOPLE = (
-    ALICE, VICTOR, MALLORY, BOB, CHARLIE, TINA, WILL, LUCY, THEO, ADA, ADAM, PAULA, FIONA, WANDA, WALTER,
-    ANTON, CORA, DANA, RITA, MARGIE, HUGO, VERA, LENA, MAX, NORA, FELIX, OLIVIA, GRETA, SIMON, PAT, GUEST,
-    EVE,
+    ALICE, VICTOR, BEATE, DIRK, NINA, MALLORY, BOB, CHARLIE, TINA, WILL, LUCY, THEO, ADA, ADAM, PAULA, FIONA, WANDA,
+    WALTER, ANTON, CORA, DANA, RITA, MARGIE, HUGO, VERA, LENA, MAX, NORA, FELIX, OLIVIA, GRETA, SIMON, PAT, GUEST, EVE,
 )  # fmt: skip
 OTHERS = (PAT, GUEST, EVE)
