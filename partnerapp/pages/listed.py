@@ -7,13 +7,14 @@ from django.db.models import Count, F, IntegerField, OuterRef, Prefetch, QuerySe
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models import ImportRun
+from onboarding.models import ImportRun, Onboarding
 from partnerapp.models import Event
 from partnerapp.pages import rows
 from partnerapp.tables import MOST, Chip, Order, OrganizationTable, instant
 from subscriptions.models import Product, SubscriptionProduct
 
 COUNT = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
+FAILED = Onboarding.objects.filter(error_at__isnull=False).values("pk")
 NEWEST = Order("newest", _("Newest"), ("organization_id",), descending=True)
 BY_NAME = Order("name", _("Name"), ("organization__name_key", "organization_id"))
 
@@ -75,7 +76,7 @@ pending_list = partial(
         Chip(
             "error",
             _("Pre-import error"),
-            lambda found, at: found.filter(withdrawn_at=None, organization__onboarding__error_at__isnull=False),
+            lambda found, at: found.filter(withdrawn_at=None, pk__in=FAILED),
             tone="bad",
         ),
         Chip("withdrawn", _("Withdrawn"), lambda found, at: found.filter(withdrawn_at__isnull=False)),

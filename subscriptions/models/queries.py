@@ -16,6 +16,7 @@ from django.db.models import (
     OuterRef,
     Q,
     QuerySet,
+    Subquery,
     Value,
     When,
 )
@@ -99,9 +100,19 @@ class SubscriptionQuerySet(QuerySet):
         return self.alias(expiry=EXPIRY).filter(trial | PRODUCTION & lasts & Q(suspended_at=None))
 
     def extendable(self, at: datetime) -> "SubscriptionQuerySet":
-        """`Subscription.extension` allowed."""
+        """`Subscription.extension` allowed.
+
+        The Partner (a Partner's own, while its trial runs, is active) is looked at row by row: a list shows a few of them, and
+        for an `Exists` Postgres would read all subscriptions first.
+        """
+        partner = type(self)(self.model, using=self.db).filter(pk=OuterRef("partner_id"))
+        inactive = Subquery(partner.inactive(at).values("pk")[:1])
         window = Q(ends_at__gt=at, ends_at__lte=at + EXTENSION_WINDOW)
-        return self.under_trial(at).filter(window, ~self.partner_inactive(at), extended_at=None)
+        return (
+            self.under_trial(at)
+            .alias(inactive_partner=inactive)
+            .filter(window, inactive_partner=None, extended_at=None)
+        )
 
     def notice_due(self, at: datetime) -> "SubscriptionQuerySet":
         """`Subscription.notice_due`: annotated with `notice` (days) and `deadline`."""
