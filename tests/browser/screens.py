@@ -139,7 +139,11 @@ ANSWERS = {
     "mail_preview": Screen(PARTNERS, (*FILLED, lambda page: page.get_by_text("Preview of the email").click())),
     "form_error": Screen(PARTNERS, (*FILLED, fill("Notification email", "it@fourthcoffee"), apply)),
     "add_customer_filled": Screen(CUSTOMERS, (*TAILWIND, check("Professional MSP 2025"), check("Audit 2025")), BOB),
-    "add_customer_error": Screen(CUSTOMERS, (*TAILWIND, apply_anyway), BOB),
+    "add_customer_error": Screen(
+        CUSTOMERS,
+        (*TAILWIND, fill("Notification email", "it@tailwind"), check("Essentials MSP 2025"), apply),
+        BOB,
+    ),
     "invited_already": Screen(
         OPERATORS, (*DRAWERS["invite_operator"].steps, fill("Email", "victor@contoso.example"), apply)
     ),
