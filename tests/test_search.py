@@ -15,7 +15,7 @@ from partnerapp.models.organization import fold
 from partnerapp.pages.partners import PARTNERS, PENDING_PARTNERS
 from partnerapp.tables import Asked
 from subscriptions.models import Subscription
-from tests.factories import DAY, NOW, crowd, partner, pending_partner
+from tests.factories import NOW, crowd, partner, pending_partner
 
 URL = "/invoice/partners/"
 NAMES = [

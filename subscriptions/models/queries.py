@@ -6,6 +6,7 @@
 from datetime import datetime, timedelta
 
 from django.db.models import (
+    BigIntegerField,
     Case,
     DateTimeField,
     Exists,
@@ -106,7 +107,7 @@ class SubscriptionQuerySet(QuerySet):
         for an `Exists` Postgres would read all subscriptions first; for `IS NULL` it would expect hardly any.
         """
         partner = type(self)(self.model, using=self.db).filter(pk=OuterRef("partner_id"))
-        inactive = Coalesce(Subquery(partner.inactive(at).values("pk")[:1]), Value(0))
+        inactive = Coalesce(Subquery(partner.inactive(at).values("pk")[:1]), 0, output_field=BigIntegerField())
         window = Q(ends_at__gt=at, ends_at__lte=at + EXTENSION_WINDOW, extended_at=None)
         return self.under_trial(at).alias(inactive_partner=inactive).filter(window, inactive_partner__lt=1)
 
