@@ -14,6 +14,7 @@ from partnerapp.models import Job, Operator
 
 ITEMS = [  # group, label, icon, URL name, access
     ("Invoice", "Partners", "building", "partners", "see_partners"),
+    ("Manage", "Customers", "briefcase", "customers", "see_customers"),
     ("Manage", "Operators", "users", "operators", "see_operators"),
 ]
 
