@@ -5,84 +5,145 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('partnerapp', '0005_operator_last_event'),
-        ('subscriptions', '0004_production'),
+        ("partnerapp", "0005_operator_last_event"),
+        ("subscriptions", "0004_production"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='subscription',
-            name='subscription_pending',
+            model_name="subscription",
+            name="subscription_pending",
         ),
         migrations.RemoveIndex(
-            model_name='subscription',
-            name='subscription_listed_blocked',
+            model_name="subscription",
+            name="subscription_listed_blocked",
         ),
         migrations.RemoveIndex(
-            model_name='subscription',
-            name='subscription_listed_cancelled',
+            model_name="subscription",
+            name="subscription_listed_cancelled",
         ),
         migrations.RemoveIndex(
-            model_name='subscription',
-            name='subscription_listed_suspended',
+            model_name="subscription",
+            name="subscription_listed_suspended",
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('cancelled_at__isnull', False), ('imported_at__isnull', False), ('withdrawn_at', None)), fields=['distributor_id', 'kind', 'sort_at', 'organization'], name='subscription_listed_cancelled'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(
+                    ("cancelled_at__isnull", False), ("imported_at__isnull", False), ("withdrawn_at", None)
+                ),
+                fields=["distributor_id", "kind", "sort_at", "organization"],
+                name="subscription_listed_cancelled",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('suspended_at__isnull', False)), fields=['distributor_id', 'kind', 'sort_at', 'organization'], name='subscription_listed_suspended'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("suspended_at__isnull", False)),
+                fields=["distributor_id", "kind", "sort_at", "organization"],
+                name="subscription_listed_suspended",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('cancelled_at', None), ('converted_at', None), ('started_at__isnull', False)), fields=['distributor_id', 'kind', 'ends_at', 'organization'], name='subscription_trials'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("cancelled_at", None), ("converted_at", None), ("started_at__isnull", False)),
+                fields=["distributor_id", "kind", "ends_at", "organization"],
+                name="subscription_trials",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('blocked_at__isnull', False), ('cancelled_at', None), ('converted_at', None)), fields=['distributor_id', 'kind', 'ends_at', 'organization'], name='subscription_blocked'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("blocked_at__isnull", False), ("cancelled_at", None), ("converted_at", None)),
+                fields=["distributor_id", "kind", "ends_at", "organization"],
+                name="subscription_blocked",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('expires_on__isnull', False)), fields=['distributor_id', 'kind', 'expires_on', 'organization'], name='subscription_dated'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("expires_on__isnull", False)),
+                fields=["distributor_id", "kind", "expires_on", "organization"],
+                name="subscription_dated",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('imported_at__isnull', False)), fields=['distributor_id', 'kind', 'organization'], name='subscription_newest'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("imported_at__isnull", False)),
+                fields=["distributor_id", "kind", "organization"],
+                name="subscription_newest",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('imported_at', None)), fields=['distributor_id', 'kind', 'organization'], include=('withdrawn_at',), name='subscription_pending'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("imported_at", None)),
+                fields=["distributor_id", "kind", "organization"],
+                include=("withdrawn_at",),
+                name="subscription_pending",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('imported_at__isnull', False)), fields=['partner_id', 'kind', 'sort_at', 'organization'], name='below_listed'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("imported_at__isnull", False)),
+                fields=["partner_id", "kind", "sort_at", "organization"],
+                name="below_listed",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('cancelled_at', None), ('converted_at', None), ('held_at__isnull', False)), fields=['partner_id', 'kind', 'sort_at', 'organization'], name='below_listed_held'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("cancelled_at", None), ("converted_at", None), ("held_at__isnull", False)),
+                fields=["partner_id", "kind", "sort_at", "organization"],
+                name="below_listed_held",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('cancelled_at__isnull', False), ('imported_at__isnull', False), ('withdrawn_at', None)), fields=['partner_id', 'kind', 'sort_at', 'organization'], name='below_listed_cancelled'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(
+                    ("cancelled_at__isnull", False), ("imported_at__isnull", False), ("withdrawn_at", None)
+                ),
+                fields=["partner_id", "kind", "sort_at", "organization"],
+                name="below_listed_cancelled",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('blocked_at__isnull', False), ('cancelled_at', None), ('converted_at', None)), fields=['partner_id', 'kind', 'ends_at', 'organization'], name='below_blocked'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("blocked_at__isnull", False), ("cancelled_at", None), ("converted_at", None)),
+                fields=["partner_id", "kind", "ends_at", "organization"],
+                name="below_blocked",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('expires_on__isnull', False)), fields=['partner_id', 'kind', 'expires_on', 'organization'], name='below_dated'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("expires_on__isnull", False)),
+                fields=["partner_id", "kind", "expires_on", "organization"],
+                name="below_dated",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('imported_at__isnull', False)), fields=['partner_id', 'kind', 'organization'], name='below_newest'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("imported_at__isnull", False)),
+                fields=["partner_id", "kind", "organization"],
+                name="below_newest",
+            ),
         ),
         migrations.AddIndex(
-            model_name='subscription',
-            index=models.Index(condition=models.Q(('imported_at', None)), fields=['partner_id', 'kind', 'organization'], include=('withdrawn_at',), name='below_pending'),
+            model_name="subscription",
+            index=models.Index(
+                condition=models.Q(("imported_at", None)),
+                fields=["partner_id", "kind", "organization"],
+                include=("withdrawn_at",),
+                name="below_pending",
+            ),
         ),
     ]
