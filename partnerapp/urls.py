@@ -3,7 +3,17 @@
 from django.conf import settings
 from django.urls import include, path
 
-from partnerapp.pages import events, health, home, operator_actions, operators, organization, partners, signin
+from partnerapp.pages import (
+    customers,
+    events,
+    health,
+    home,
+    operator_actions,
+    operators,
+    organization,
+    partners,
+    signin,
+)
 
 handler400 = "partnerapp.pages.errors.bad_request"
 handler404 = "partnerapp.pages.errors.not_found"
@@ -25,6 +35,16 @@ urlpatterns = [
         name="pending_partners_selection",
     ),
     path("invoice/partners/pending/export/", partners.pending_partners_export, name="pending_partners_export"),
+    path("manage/customers/", customers.customers, name="customers"),
+    path("manage/customers/selection/", customers.customers_selection, name="customers_selection"),
+    path("manage/customers/export/", customers.customers_export, name="customers_export"),
+    path("manage/customers/pending/", customers.pending_customers, name="pending_customers"),
+    path(
+        "manage/customers/pending/selection/",
+        customers.pending_customers_selection,
+        name="pending_customers_selection",
+    ),
+    path("manage/customers/pending/export/", customers.pending_customers_export, name="pending_customers_export"),
     path("organizations/<int:pk>/", organization.organization, name="organization"),
     path("events/", events.events, name="events"),
     path("events/export/", events.events_export, name="events_export"),

@@ -83,7 +83,7 @@ def test_the_sandbox_is_reached_by_one_lazy_import():
     assert not any(below(name, SANDBOX) for name in at_the_top)
 
 
-LAYERS = ["emails", "models", "forms", ("views", "tasks", "actions", "add_partner", "admin")]
+LAYERS = ["emails", "models", "forms", ("views", "tasks", "actions", "adding", "add_partner", "add_customer", "admin")]
 
 
 def layer(module: str) -> int | None:

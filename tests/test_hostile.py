@@ -24,6 +24,7 @@ from tests.factories import DAY, NOW, crowd
 from tests.trees import (
     ACTIONS,
     ADD,
+    ADD_CUSTOMER,
     FIT,
     FORM,
     LABELS,
@@ -64,6 +65,7 @@ FIELDS = [
     "q", "chip", "order", "organization", "from", "to", "size", "after", "before", "poll", "shown", "moving", "gone",
     "format", "next", "page", "name", "email", "lines", "seen", "checked", "request_key", "level", "upgrade", "reason", "role",
     "theme", "time_zone", "state", "code", "error", "error_description", "tenant", "admin_consent", "view", "advance",
+    "sku", "add_ons", "expires_on",
 ]  # fmt: skip
 TEXTS = ["name", "email", "lines", "reason", "next"]
 
@@ -82,7 +84,8 @@ def harmful(url: str, answer) -> list[object]:
     text, target = text_of(answer), answer.headers.get("Location") or answer.headers.get("HX-Redirect") or "/"
     away = not re.match("/(?![/\\\\])", target) and not target.startswith(django_settings.M365_LOGIN_ORIGIN)
     broken = answer.status_code >= 500 and (url, answer.status_code) not in {("/health/jobs", 503), ("/signin/", 503)}
-    name = url.split("/")[2] if url in LISTS and "pending" not in url else "pending_partners"
+    kind = "customers" if "customers" in url else "partners"
+    name = f"pending_{kind}" if "pending" in url else kind
     name = "events" if url in LOG else name
     disposed = answer.headers.get("Content-Disposition", "")
     injected = disposed and not re.fullmatch(f'attachment; filename="{name}[.](csv|xlsx)"', disposed)
@@ -97,7 +100,7 @@ def own_row(trees: Trees, url: str) -> int:
 
 
 def browser_for(trees: Trees, url: str) -> Browser:
-    return trees.browsers["nobody" if url in PUBLIC else "alice"]
+    return trees.browsers["nobody" if url in PUBLIC else "bob" if url in ADD_CUSTOMER else "alice"]
 
 
 # Parameters ---------------------------------------------------------------------------------------------------------

@@ -39,14 +39,19 @@ from tests.factories import DAY, HOUR, NOW, DistributorFactory, OperatorFactory
 LABELS = {
     "/" + re.sub("<[^>]+>", "nonsense", url): view.access for url, view in checks.views(get_resolver().url_patterns)
 }
-ACTIONS = [url for url in LABELS if url.startswith("/organizations/actions/") and "add_partner" not in url]
+ACTIONS = [url for url in LABELS if url.startswith("/organizations/actions/") and "/add_" not in url]
 ADD = [url for url, label in LABELS.items() if label == "add_partner"]
-TRIAL_ACTIONS = [url for url in ACTIONS if any(word in url for word in ("trial", "subscription", "production"))]
+ADD_CUSTOMER = ["/organizations/actions/add_customer/"]
+TRIAL_ACTIONS = [url for url in ACTIONS if any(word in url for word in ("trial", "subscription", "production", "skus"))]
+OF_CUSTOMERS = ["/organizations/actions/edit_skus_and_expiration_date/"]  # what nobody can do with a Partner
 PRESSES = [url for url in ACTIONS if url.endswith(("/copy_activation_link/", "/try_again/"))]  # without a drawer
+PARTS = [which + what for which in ("", "pending/") for what in ("", "selection/", "export/")]
+PARTNER_LISTS = [f"/invoice/partners/{part}" for part in PARTS]
+CUSTOMER_LISTS = [f"/manage/customers/{part}" for part in PARTS]
+LISTS = [*PARTNER_LISTS, *CUSTOMER_LISTS]
 OPERATOR_ACTIONS = [url for url in LABELS if url.startswith("/operators/actions/") and "invite_operator" not in url]
 OPERATOR_PAGES = ["/operators/", "/operators/pending/"]
 INVITE = ["/operators/actions/invite_operator/"]
-LISTS = [f"/invoice/partners/{which}{what}" for which in ("", "pending/") for what in ("", "selection/", "export/")]
 ROW_PAGES = ["/organizations/nonsense/", "/events/nonsense/"]  # of a row whose id stands in the path
 LOG = ["/events/", "/events/export/"]
 HERE = "http://localhost/invoice/partners/pending/?order=name"
@@ -93,6 +98,7 @@ FORM = {
     "upgrade": "block",
     "name": "Tailspin",
     "email": "new@tailspin.example",
+    "sku": "essentials-msp-2025",
     "lines": "Tailspin <new@tailspin.example>",
     "role": "admin",
     "request_key": str(uuid.UUID(int=1)),

@@ -14,9 +14,7 @@ from partnerapp.models import Operator
 @require_safe
 @page("home")
 def home(request: OperatorRequest) -> HttpResponse:
-    if may(request.user, "see_partners"):
-        return redirect("partners")
-    return redirect("organization", request.user.acts_for.pk)
+    return redirect("partners" if may(request.user, "see_partners") else "customers")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

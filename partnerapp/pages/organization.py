@@ -7,7 +7,6 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -20,7 +19,7 @@ from partnerapp.pages.events import event_row
 from partnerapp.pages.mails import mails_of
 from partnerapp.pages.menu import actions
 from partnerapp.pages.outlook import access_why, what_next
-from partnerapp.pages.rows import button, link_expires_at, organization_url, problem_of, whole
+from partnerapp.pages.rows import button, link_expires_at, log_of, organization_url, problem_of, whole
 from partnerapp.tables import MOST
 from subscriptions.models import Product, Subscription
 from subscriptions.models.states import State
@@ -94,11 +93,14 @@ def crumbs(row: Organization, operator: Operator) -> list[dict[str, Any]]:
     """The way back: the list in which the organization stands, below its Partner where one sees more than one."""
     if row.pk == operator.organization_id:
         return []
-    pending = row.subscription.imported_at is None
-    if row.kind == Organization.Kind.PARTNER:
-        name, label = ("pending_partners", _("Pending Partners")) if pending else ("partners", _("Partners"))
-        return [{"label": label, "url": reverse(name)}]
-    return [{"label": row.owner.name, "url": organization_url(row.owner.pk)}]
+    lists = [("partners", _("Partners")), ("pending_partners", _("Pending Partners"))]
+    if row.kind == Organization.Kind.CUSTOMER:
+        lists = [("customers", _("Customers")), ("pending_customers", _("Pending customers"))]
+    name, label = lists[row.subscription.imported_at is None]
+    way = [{"label": label, "url": reverse(name)}]
+    if row.parent_id == operator.organization_id:
+        return way
+    return [*way, {"label": row.owner.name, "url": organization_url(row.owner.pk)}]
 
 
 def subscribed(row: Organization, operator: Operator, at: datetime) -> dict[str, Any]:
@@ -193,7 +195,7 @@ def history(row: Organization, operator: Operator, at: datetime) -> dict[str, An
             {"day": day, "events": list(rows)} for day, rows in groupby(past, lambda event: dates.day(event["at"]))
         ],
         "future": [{"at": when, "icon": icon, "text": text} for when, icon, text in reversed(coming)],
-        "log_url": f"{reverse('events')}?{urlencode({'organization': row.pk})}",
+        "log_url": log_of(row),
         "more": len(newest) > TIMELINE,
         "now": at,
     }

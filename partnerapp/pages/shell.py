@@ -15,6 +15,7 @@ from partnerapp.pages.rows import organization_url
 
 ITEMS = [  # group, label, icon, URL name, access
     ("Invoice", "Partners", "building", "partners", "see_partners"),
+    ("Manage", "Customers", "briefcase", "customers", "see_customers"),
     ("Manage", "Operators", "users", "operators", "see_operators"),
     ("Manage", "Event log", "list-details", "events", "see_events"),
 ]

@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.portal import (
+    CUSTOMERS,
     PARTNERS,
     PENDING,
     PENDING_OPERATORS,
@@ -52,7 +53,7 @@ def open_drawer(page: Page, path: str, action: str, names: list[str]) -> None:
         expect(page.locator("#selection")).to_contain_text(f"{number} selected")
     reach(actions(page), "Shift+Tab")
     keys(page, "Enter")
-    expect(item(page, "Add Partner")).to_be_focused()
+    expect(page.locator("#actions-menu .menu-item").first).to_be_focused()
     reach(item(page, action), "ArrowDown")
     keys(page, "Enter")
     expect(drawer(page)).to_be_visible()
@@ -130,6 +131,25 @@ def test_somebody_is_invited_and_the_row_says_when_the_mail_was_sent(alice):
     expect(drawer(alice)).to_be_hidden()
     expect(alice.locator("#add")).to_be_focused()
     expect(row(alice, "Rita")).to_contain_text("Invitation sent", timeout=30_000)
+
+
+def test_a_customer_is_added_by_keys_alone(signed_in):
+    """Of the SKUs an arrow key chooses, of the add-ons each is ticked by itself."""
+    bob = signed_in("Bob Berg")
+    open_drawer(bob, CUSTOMERS, "Add customer", [])
+    keys(bob, *"Relecloud North", "Tab", *"it@north.example", "Tab", "Space")
+    expect(drawer(bob).get_by_role("radio", name="Essentials MSP 2025")).to_be_checked()
+    keys(bob, "ArrowDown")
+    expect(drawer(bob).get_by_role("radio", name="Professional MSP 2025")).to_be_checked()
+    for add_on in ("Audit 2025", "Hybrid 2025"):
+        reach(drawer(bob).get_by_role("checkbox", name=add_on))
+        keys(bob, "Space")
+    assert {where_tab_leads(bob) for _press in range(20)} <= {"inside", "nowhere"}
+    keys(bob, "Control+Enter")
+    expect(drawer(bob)).to_be_hidden()
+    expect(bob.locator("#toasts")).to_contain_text("Relecloud North was added")
+    settle(bob)
+    expect(actions(bob)).to_be_focused()
 
 
 def test_a_button_gets_the_focus_back(alice):

@@ -47,21 +47,17 @@ def narrow(screen: Screen, theme: str = "light") -> Picture:
 
 
 SHOWN = [
-    "pending",
-    "actions_menu",
-    "selection",
-    "search",
-    "nothing_matches",
-    "none_yet",
-    "operators",
-    "pending_operators",
-]
+    "pending", "actions_menu", "selection", "search", "nothing_matches", "none_yet", "customers",
+    "customers_of_all_partners", "pending_customers", "customer_of_a_partner", "operators", "pending_operators",
+]  # fmt: skip
 PICTURES = {
     "partners": Picture(LISTS["partners"]),
     "partners_dark": Picture(LISTS["partners"], theme="dark"),
     "partners_narrow": narrow(LISTS["partners"]),
     "partners_print": Picture(LISTS["partners"], media="print"),
     "pending_narrow_dark": narrow(LISTS["pending"], theme="dark"),
+    "customers_dark": Picture(LISTS["customers"], theme="dark"),
+    "customers_narrow": narrow(LISTS["customers"]),
     **{name: Picture(LISTS[name]) for name in SHOWN},
     "events": Picture(LOG["events"]),
     "event_details": Picture(LOG["event_details"]),

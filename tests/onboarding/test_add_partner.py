@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from onboarding.models import Onboarding
 from partnerapp.models import Event, Message, Organization
-from subscriptions.models import Subscription
+from subscriptions.models import Product, Subscription
 from tests.factories import DAY, NOW, fresh, partner, pending_partner
 
 URL = "/organizations/actions/add_partner/"
@@ -71,6 +71,7 @@ def test_the_event_says_who_added_whom(add):
     add()
     event = Event.objects.get(kind="added")
     assert (event.actor, event.at) == ("Alice Adler", NOW)
+    assert event.after.pop("products") == [product.code for product in Product.for_a_partner()]
     assert event.after == {"name": "Adatum", "notification_email": "it@adatum.example"}
 
 
