@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from django.db import connection
 from django.db.models import BooleanField, F, Func, Model, QuerySet, Value
@@ -117,7 +117,7 @@ class Asked(Generic[AnyTable]):
 
     @classmethod
     def of(cls, table: AnyTable, params: QueryDict) -> "Asked[AnyTable]":
-        q = " ".join(params.get("q", "")[:LONGEST_QUERY].replace("\0", "").split())
+        q = words_of(params.get("q", ""))
         chip = named(table.chips, params.get("chip"))
         ordered = bool(q) or chip is table.chips[0]
         order = named(table.orders, params.get("order")) if ordered else chip.order or table.orders[0]
@@ -159,6 +159,11 @@ def named(choices: Sequence[Choice], name: str | None) -> Choice:
     return next((choice for choice in choices if choice.name == name), choices[0])
 
 
+def words_of(text: str) -> str:
+    """What a person typed to search for."""
+    return " ".join(text[:LONGEST_QUERY].replace("\0", "").split())
+
+
 # Rows ---------------------------------------------------------------------------------------------------------------
 
 
@@ -190,6 +195,19 @@ def found(asked: Asked, operator: Operator) -> QuerySet:
     return rows.filter(organization__search__finds=query) if query else rows.none()
 
 
+class Placed(Protocol):
+    """Where in its order a page begins, and how long it is."""
+
+    @property
+    def order(self) -> Order: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def after(self) -> str: ...
+    @property
+    def before(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Page:
     rows: list[Any]
@@ -213,22 +231,43 @@ def behind(asked: Asked, rows: QuerySet, operator: Operator) -> Page:
     """The page of `rows` at the cursor, perhaps an empty one. What is shown is loaded of its own rows alone: an index has the
     ids in the order asked for, while a sort would carry all that is shown of each row.
     """
+    narrow = confirmed(rows, operator) if asked.order.columns[0].startswith("organization__") else rows
+    ids = from_cursor(asked, narrow).values("pk")
+    shown = asked.table.shown(rows.model._default_manager.filter(pk__in=ids))
+    return page_of(asked, list(shown.order_by(*direction(asked))))
+
+
+def direction(asked: "Placed") -> list[str]:
+    """The columns as `order_by` takes them."""
+    descending = asked.order.descending != backwards(asked)
+    return [f"-{name}" if descending else name for name in asked.order.columns]
+
+
+def from_cursor(asked: "Placed", rows: QuerySet) -> QuerySet:
+    """Those of `rows` behind the cursor, in its direction: up to one more than a page has."""
     cursor = position(asked)
-    backwards = bool(cursor and asked.before)
-    descending = asked.order.descending != backwards
+    descending = asked.order.descending != backwards(asked)
     columns = asked.order.columns
-    order = [f"-{name}" if descending else name for name in columns]
-    narrow = confirmed(rows, operator) if columns[0].startswith("organization__") else rows
+    ordered = rows.order_by(*direction(asked))
     if cursor:
-        narrow = narrow.filter(Beyond(columns, cursor, descending=descending))
-    ids = narrow.order_by(*order).values("pk")[: asked.size + 1]
-    here = list(asked.table.shown(rows.model._default_manager.filter(pk__in=ids)).order_by(*order))
-    more, here = len(here) > asked.size, here[: asked.size]
-    if backwards:
+        ordered = ordered.filter(Beyond(columns, cursor, descending=descending))
+    return ordered[: asked.size + 1]
+
+
+def backwards(asked: "Placed") -> bool:
+    """Whether the cursor leads to the page before it."""
+    return bool(position(asked) and asked.before)
+
+
+def page_of(asked: "Placed", found: list[Any]) -> Page:
+    """The page of what `from_cursor` found."""
+    more, here = len(found) > asked.size, found[: asked.size]
+    on, back = more, position(asked) is not None
+    if backwards(asked):
         here.reverse()
+        on, back = True, more
     if not here:
         return Page([])
-    on, back = (True, more) if backwards else (more, bool(cursor))
     return Page(here, cursor_of(asked, here[-1]) if on else "", cursor_of(asked, here[0]) if back else "")
 
 
@@ -250,13 +289,13 @@ def pages(asked: Asked, rows: QuerySet, operator: Operator, size: int = MOST) ->
         asked = replace(asked, after=here.next)
 
 
-def cursor_of(asked: Asked, row: Model) -> str:
+def cursor_of(asked: Placed, row: Model) -> str:
     """A row's place in the order, as text."""
     values = [attrgetter(name.replace("__", "."))(row) for name in asked.order.columns]
     return "~".join(value.isoformat() if isinstance(value, datetime) else str(value) for value in values)
 
 
-def position(asked: Asked) -> list[Any] | None:
+def position(asked: Placed) -> list[Any] | None:
     """The values of a cursor; None for none and for one that no page of this list wrote."""
     first, tilde, last = (asked.before or asked.after).rpartition("~")
     fine = bool(tilde) == (len(asked.order.columns) == 2) and last.isascii() and last.isdigit() and len(last) < 19
