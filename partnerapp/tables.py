@@ -233,32 +233,34 @@ def behind(asked: Asked, rows: QuerySet, operator: Operator) -> Page:
     """
     narrow = confirmed(rows, operator) if asked.order.columns[0].startswith("organization__") else rows
     ids = from_cursor(asked, narrow).values("pk")
-    return page_of(asked, list(in_order(asked, asked.table.shown(rows.model._default_manager.filter(pk__in=ids)))))
+    shown = asked.table.shown(rows.model._default_manager.filter(pk__in=ids))
+    return page_of(asked, list(shown.order_by(*direction(asked))))
 
 
-def from_cursor(asked: Placed, rows: QuerySet) -> QuerySet:
+def direction(asked: "Placed") -> list[str]:
+    """The columns as `order_by` takes them."""
+    descending = asked.order.descending != backwards(asked)
+    return [f"-{name}" if descending else name for name in asked.order.columns]
+
+
+def from_cursor(asked: "Placed", rows: QuerySet) -> QuerySet:
     """Those of `rows` behind the cursor, in its direction: up to one more than a page has."""
-    if cursor := position(asked):
-        rows = rows.filter(Beyond(asked.order.columns, cursor, descending=descending(asked)))
-    return in_order(asked, rows)[: asked.size + 1]
+    cursor = position(asked)
+    descending = asked.order.descending != backwards(asked)
+    columns = asked.order.columns
+    ordered = rows.order_by(*direction(asked))
+    if cursor:
+        ordered = ordered.filter(Beyond(columns, cursor, descending=descending))
+    return ordered[: asked.size + 1]
 
 
-def in_order(asked: Placed, rows: QuerySet) -> QuerySet:
-    return rows.order_by(*(f"-{name}" if descending(asked) else name for name in asked.order.columns))
-
-
-def descending(asked: Placed) -> bool:
-    """The order's own way, or the other one to the page before the cursor."""
-    return asked.order.descending != backwards(asked)
-
-
-def backwards(asked: Placed) -> bool:
+def backwards(asked: "Placed") -> bool:
     """Whether the cursor leads to the page before it."""
     return bool(position(asked) and asked.before)
 
 
-def page_of(asked: Placed, found: list[Any]) -> Page:
-    """The page of what was found behind the cursor."""
+def page_of(asked: "Placed", found: list[Any]) -> Page:
+    """The page of what `from_cursor` found."""
     more, here = len(found) > asked.size, found[: asked.size]
     on, back = more, position(asked) is not None
     if backwards(asked):

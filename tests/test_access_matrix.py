@@ -136,10 +136,10 @@ def expected(cell: Cell) -> tuple[int | str, str]:
         return SIGN_IN, ""
     if url in [*PARTNER_LISTS, *ADD] and who in {"bob", "charlie"}:
         return 403, "This page is not for Partner accounts."
-    if url in ROW_PAGES and row not in VISIBLE[who]:
-        return 404, ""
     if url in ADD_CUSTOMER and who in {"alice", "victor", "mallory"}:
         return 403, "Customers are added by their Partner."
+    if url in ROW_PAGES and row not in VISIBLE[who]:
+        return 404, ""
     if url in ACTIONS and row not in OWN[who]:
         sentence = f"Only {PARENTS.get(row, '').title()} can do this for {row.title()}."
         return (403, sentence) if row in SEEN[who] else (404, "")

@@ -64,8 +64,8 @@ MARKUP = ["<script>alert", 'hx-get="/signout/"', "3703701"]
 FIELDS = [
     "q", "chip", "order", "organization", "from", "to", "size", "after", "before", "poll", "shown", "moving", "gone",
     "format", "next", "page", "name", "email", "lines", "seen", "checked", "request_key", "level", "upgrade", "reason", "role",
-    "theme", "time_zone", "state", "code", "error", "error_description", "tenant", "admin_consent", "view", "advance",
-    "sku", "add_ons", "expires_on",
+    "theme", "time_zone", "state", "code", "error", "error_description", "tenant", "admin_consent", "view", "advance", "sku",
+    "add_ons", "expires_on",
 ]  # fmt: skip
 TEXTS = ["name", "email", "lines", "reason", "next"]
 

@@ -14,6 +14,7 @@ from partnerapp.models import Operator
 @require_safe
 @page("home")
 def home(request: OperatorRequest) -> HttpResponse:
+    """To the list that an operator works in."""
     return redirect("partners" if may(request.user, "see_partners") else "customers")
 
 

@@ -210,11 +210,11 @@ def pending_row(table: OrganizationTable, subscription: Any, operator: Operator,
 
 def log_of(organization: Organization) -> str:
     """The address of an organization's part of the event log."""
-    return f"{log_url()}?{urlencode({'organization': organization.pk})}"
+    return f"{log()}?organization={organization.pk}"
 
 
 @cache
-def log_url() -> str:
+def log() -> str:
     return reverse("events")
 
 
