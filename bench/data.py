@@ -18,6 +18,7 @@ from subscriptions.models import Product, Subscription
 
 PARTNERS = 10_000
 CUSTOMERS = PARTNERS * int(os.environ.get("BENCH_CUSTOMERS", "100"))  # fewer only to try the benchmark itself
+LARGEST = 5_000  # customers of the first Partner; the others share the rest
 SAMPLE = 2_000
 # One word of five hundred is in the name of every 250th organization, a letter begins a word of every seventh or so.
 BEGINNINGS = "Al Bel Cor Dal Ev Fair Glen Har Int Jun Kes Lin Mar Nor Oak Pine Quin Ros Stan Tel Uni Ver Wes Zür Öst"
@@ -34,8 +35,11 @@ SELECT indexname, indexdef FROM pg_indexes
 WHERE tablename = ANY (%s) AND indexname NOT IN (SELECT conname FROM pg_constraint)"""
 
 
-def fill(superuser_url: str) -> Operator:
-    """Fill the empty, migrated database; an Admin of the distributor. Raises AssertionError if the data is not right."""
+def fill(superuser_url: str) -> tuple[Operator, Operator]:
+    """Fill the empty, migrated database; Admins of the distributor and of its largest Partner.
+
+    Raises AssertionError if the data is not right.
+    """
     Product.ensure_catalogue()
     now = clock.now()
     admin = join(now)
@@ -49,15 +53,19 @@ def fill(superuser_url: str) -> Operator:
         connection.execute("VACUUM ANALYZE")
         connection.execute("CHECKPOINT")
     verify(now)
-    return admin
+    return admin, admin_of(Organization.objects.get(pk=admin.acts_for.pk + 1), "Bob Berg", now)
 
 
 def join(now: datetime) -> Operator:
     """The distributor and its Admin, who joined a while ago."""
     past = {"created_at": now - timedelta(days=900), "notification_email": "office@contoso.example"}
     distributor = Organization.objects.create(kind="distributor", name="Contoso", tid=uuid.uuid4(), **past)
+    return admin_of(distributor, "Alice Adler", now)
+
+
+def admin_of(organization: Organization, name: str, now: datetime) -> Operator:
     return Operator.objects.create(
-        organization=distributor, name="Alice Adler", email="alice@contoso.example", tid=distributor.tid,
+        organization=organization, name=name, email=organization.notification_email, tid=organization.tid,
         oid=uuid.uuid4(), invited_at=now, accepted_at=now,
     )  # fmt: skip
 
@@ -67,7 +75,8 @@ def parameters(distributor: int, now: datetime) -> dict[str, object]:
     lots = [(story, step) for story, (many, step) in STORIES.items() for _ in range(many)]
     return {
         "now": now, "distributor": distributor, "first": distributor + 1, "partners": PARTNERS,
-        "customers": CUSTOMERS, "words": words, "folded": [fold(word) for word in words], "suffixes": SUFFIXES,
+        "customers": CUSTOMERS, "largest": min(LARGEST, CUSTOMERS // 2), "words": words,
+        "folded": [fold(word) for word in words], "suffixes": SUFFIXES,
         "stories": [story for story, _step in lots], "steps": [step for _story, step in lots],
     }  # fmt: skip
 

@@ -19,9 +19,11 @@ SELECT id, kind, parent_id, story, step, tid, luck, began_at,
 FROM (
   SELECT %(first)s + n AS id,
          CASE WHEN n < %(partners)s THEN 'partner' ELSE 'customer' END AS kind,
-         CASE WHEN n < %(partners)s THEN %(distributor)s ELSE %(first)s + mod(n, %(partners)s) END AS parent_id,
+         CASE WHEN n < %(partners)s THEN %(distributor)s WHEN n < %(partners)s + %(largest)s THEN %(first)s
+           ELSE %(first)s + mod(n, %(partners)s) END AS parent_id,
          floor(random() * 500)::int AS one, 1 + floor(random() * 499)::int AS further, random() AS luck,
-         1 + floor(random() * 200) AS drawn, (%(suffixes)s::text[])[1 + floor(random() * 5)::int] AS suffix,
+         CASE WHEN n = 0 THEN 200 ELSE 1 + floor(random() * 200) END AS drawn, -- the largest Partner is in production
+         (%(suffixes)s::text[])[1 + floor(random() * 5)::int] AS suffix,
          gen_random_uuid() AS tid
   FROM generate_series(0, %(partners)s + %(customers)s - 1) AS n
 ) AS dice
@@ -57,7 +59,7 @@ CROSS JOIN LATERAL (
 INSERT INTO subscription (
   organization_id, distributor_id, partner_id, kind, seats, seats_on, imported_at, started_at, ends_at, extended_at,
   blocked_at, blocked_reason, cancelled_at, cancelled_reason, converted_at, upgrade_at, held_at, hold_reason, expired_at,
-  withdrawn_at, wake_at, sort_at)
+  expires_on, suspended_at, suspended_reason, withdrawn_at, wake_at, sort_at)
 SELECT id, %(distributor)s, CASE kind WHEN 'partner' THEN id ELSE parent_id END, kind,
        CASE WHEN step = 4 THEN 5 + mod(id, 900) END, began_at::date, began_at, began_at, ends_at,
        CASE story WHEN 'extended' THEN began_at + interval '264 hours' END,
@@ -65,10 +67,11 @@ SELECT id, %(distributor)s, CASE kind WHEN 'partner' THEN id ELSE parent_id END,
        CASE story WHEN 'cancelled' THEN began_at + least(%(now)s - began_at, interval '336 hours') / 2 END, '',
        CASE story WHEN 'production' THEN ends_at END, upgrade_at,
        CASE story WHEN 'held' THEN ends_at END, CASE story WHEN 'held' THEN 'refused' ELSE '' END,
-       CASE story WHEN 'expired' THEN ends_at END, CASE story WHEN 'withdrawn' THEN %(now)s END,
-       deadline - CASE WHEN deadline - %(now)s > interval '72 hours' THEN interval '168 hours'
-         WHEN deadline - %(now)s > interval '24 hours' THEN interval '72 hours' ELSE interval '24 hours' END,
-       coalesce(deadline, '9999-12-31')
+       CASE story WHEN 'expired' THEN ends_at END, expires_on, suspended_at, '',
+       CASE story WHEN 'withdrawn' THEN %(now)s END,
+       coalesce(expiry - interval '720 hours', deadline - CASE WHEN deadline - %(now)s > interval '72 hours' THEN interval '168 hours'
+         WHEN deadline - %(now)s > interval '24 hours' THEN interval '72 hours' ELSE interval '24 hours' END),
+       coalesce(expiry, deadline, '9999-12-31')
 FROM draft
 CROSS JOIN LATERAL (
   SELECT began_at + CASE story WHEN 'extended' THEN interval '504 hours' ELSE interval '336 hours' END AS ends_at
@@ -78,10 +81,20 @@ CROSS JOIN LATERAL (
 ) AS upgrade
 CROSS JOIN LATERAL (
   SELECT CASE WHEN story IN ('trial', 'extended', 'blocked', 'held') THEN upgrade_at END AS deadline
-) AS waited_for;
+) AS waited_for
+-- Of the customers in production every tenth has an expiration date, and of a hundred one had one that has passed.
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN story = 'production' AND kind = 'customer' THEN CASE
+    WHEN mod(id, 10) = 0 THEN %(now)s + interval '768 hours' + luck * interval '7200 hours'
+    WHEN mod(id, 100) = 25 AND luck > 0.02 THEN %(now)s - luck * interval '2400 hours' END END::date AS expires_on
+) AS dated
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN expires_on > %(now)s THEN expires_on + 1 END::timestamptz AS expiry,
+         CASE WHEN expires_on < %(now)s THEN expires_on + 1 END::timestamptz AS suspended_at
+) AS account;
 
-INSERT INTO period (organization_id, starts_at, cause)
-SELECT organization_id, converted_at, 'converted' FROM subscription WHERE converted_at IS NOT NULL;
+INSERT INTO period (organization_id, starts_at, ends_at, cause)
+SELECT organization_id, converted_at, suspended_at, 'converted' FROM subscription WHERE converted_at IS NOT NULL;
 
 INSERT INTO subscription_product (subscription_id, product_id, from_at)
 SELECT id, code, created_at
@@ -100,8 +113,8 @@ FROM draft
 CROSS JOIN LATERAL (SELECT coalesce(began_at, created_at) AS since) AS moved;
 
 INSERT INTO import_run (
-  organization_id, tid, step, next_link, done, total, seats, licences, ready_at, started_at)
-SELECT id, tid, 'users', '', 1200, 5000, 0, '{}', created_at, created_at FROM draft WHERE story = 'importing';
+  organization_id, tid, step, next_link, done, total, seats, licences, refresh, ready_at, started_at)
+SELECT id, tid, 'users', '', 1200, 5000, 0, '{}', false, created_at, created_at FROM draft WHERE story = 'importing';
 
 INSERT INTO event (organization_id, distributor_id, partner_id, at, actor, actor_kind, kind, before, after, reason)
 SELECT id, %(distributor)s, CASE draft.kind WHEN 'partner' THEN id ELSE parent_id END, created_at, 'Alice Adler',

@@ -30,16 +30,17 @@ def measure(here: stage.Stage) -> int:
     from bench import data, speed, statements, weight  # they import models, which need Django set up
 
     print("Writing the data …", flush=True)
-    operator = data.fill(here.superuser_url)
-    client, peer = Client(HTTP_HOST="localhost"), Client(HTTP_HOST="localhost")
+    operator, msp = data.fill(here.superuser_url)
+    client, below, peer = (Client(HTTP_HOST="localhost") for _ in range(3))
     client.force_login(operator)
+    below.force_login(msp)
     peer.force_login(operator, "django.contrib.auth.backends.ModelBackend")  # the peers have Django's own
-    (cookie,), (theirs,) = client.cookies.values(), peer.cookies.values()
+    (cookie,), (bobs,), (theirs,) = client.cookies.values(), below.cookies.values(), peer.cookies.values()
     own = {"Host": "localhost", "Cookie": f"{cookie.key}={cookie.value}", "X-Forwarded-Proto": "https"}
     headers = own | {"Cookie": f"{own['Cookie']}; peers-session={theirs.value}"}
     with gunicorn("partnerapp.wsgi", here.path / "portal.log") as portal:
-        goals = speed.measure(portal, headers, here.path, here.postgres)
-        goals += statements.measure(client, operator)
+        goals = speed.measure(portal, headers, f"{bobs.key}={bobs.value}", here.path, here.postgres)
+        goals += [*statements.measure(client, operator), *statements.measure(below, msp)]
         goals += weight.measure(portal, own)
     print("\nGoals\n", *goals, sep="\n")
     return int(any(not goal.met for goal in goals))

@@ -83,6 +83,7 @@ class Page:
     name: str
     server: Server
     path: str
+    headers: Mapping[str, str] = field(default_factory=dict)  # its own
     bytes: int = 0
     rounds: list[dict[str, float]] = field(default_factory=list)
 
@@ -106,7 +107,7 @@ def run(page: Page, headers: Mapping[str, str], postgres: int) -> None:
     with contextlib.closing(page.server.connect()) as connection:
         web, database = cpu_ms(page.server.pid), cpu_ms(postgres)
         while len(answers) < 2 or (len(answers) < REQUESTS and sum(answer.ms for answer in answers) < SECONDS * 1000):
-            answers.append(ask(connection, page.path, headers))
+            answers.append(ask(connection, page.path, {**headers, **page.headers}))
         web, database = cpu_ms(page.server.pid) - web, cpu_ms(postgres) - database
     assert {answer.status for answer in answers} == {200}, f"{page.name} failed"
     page.bytes = len(answers[-1].body)

@@ -1,4 +1,4 @@
-"""P1: how fast the Partners list is, beside the least that Django can do and beside what else people build lists with."""
+"""P1: how fast the lists are, beside the least that Django can do and beside what else people build lists with."""
 
 import contextlib
 import re
@@ -10,11 +10,12 @@ from bench.report import Goal, table
 from bench.serve import Page, Server, gunicorn, peers, race
 from subscriptions.models import Subscription
 
-LIST, SIZE = "/invoice/partners/", 25
+LIST, CUSTOMERS, SIZE = "/invoice/partners/", "/manage/customers/", 25
 PEERS_SITE = "django.core.wsgi:get_wsgi_application()"
 
 
-def measure(portal: Server, headers: Mapping[str, str], logs: Path, postgres: int) -> list[Goal]:
+def measure(portal: Server, headers: Mapping[str, str], msp: str, logs: Path, postgres: int) -> list[Goal]:
+    """`headers` are the distributor's, `msp` is the cookie of its largest Partner's Admin."""
     with contextlib.ExitStack() as servers:
         floor = servers.enter_context(gunicorn("bench.floor:application", logs / "floor.log"))
         settings = {"DJANGO_SETTINGS_MODULE": "bench.peers.settings"}
@@ -28,6 +29,11 @@ def measure(portal: Server, headers: Mapping[str, str], logs: Path, postgres: in
             Page("Django admin, on the portal's index", site, "/admin/peers/indexedorganization/"),
         ]
         others = [
+            Page("floor: Customers", floor, CUSTOMERS),
+            Page("Customers", portal, CUSTOMERS),
+            Page("Customers of an MSP", portal, CUSTOMERS, {"Cookie": msp}),
+            Page("Customers, a search", portal, f"{CUSTOMERS}?q=oakfield"),
+            Page("Pending customers", portal, f"{CUSTOMERS}pending/"),
             Page("Partners, a chip", portal, f"{LIST}?chip=production"),
             Page("Partners, a search", portal, f"{LIST}?q=oakfield"),
             Page("Partners, page 2", portal, next_page(portal, headers)),
@@ -36,10 +42,15 @@ def measure(portal: Server, headers: Mapping[str, str], logs: Path, postgres: in
         check(sides, headers)
         race([*sides, *others], headers, postgres)
     own, least, tables2, admin, *_indexed = (side["p50"] for side in sides)
+    floor_below, below, of_an_msp, *_others = (page["p50"] for page in others)
     show([*sides, *others], floor=sides[1])
     return [
         Goal("Partners, beside the floor", own / least, 4, " ×"),
         Goal("Partners, p50", own, 15, " ms"),
+        Goal("Customers, beside the floor", below / floor_below, 4, " ×"),
+        Goal("Customers, p50", below, 15, " ms"),
+        Goal("Customers of an MSP, beside the floor", of_an_msp / floor_below, 4, " ×"),
+        Goal("Customers of an MSP, p50", of_an_msp, 15, " ms"),
         Goal("faster than Django admin", admin / own, 10, " ×", at_least=True),
         Goal("faster than django-tables2 and django-filter", tables2 / own, 3, " ×", at_least=True),
     ]

@@ -50,9 +50,12 @@ def of_reset(organization: Organization, at: datetime) -> list[Consequence]:
 
 
 def of_withdrawal(organization: Organization, at: datetime) -> list[Consequence]:
+    final = _("This is final: no trial starts and nothing is billed. To invite again, add the Partner again.")
+    if organization.kind == Organization.Kind.CUSTOMER:
+        final = _("This is final: no trial starts and nothing is billed. To invite again, add the customer again.")
     return [
         ("link-off", _("The activation link of {name} stops working at once.").format(name=organization.name)),
-        ("ban", _("This is final: no trial starts and nothing is billed. To invite again, add the Partner again.")),
+        ("ban", final),
         ("mail", _("Nobody is told by mail.")),
     ]
 

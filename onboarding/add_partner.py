@@ -4,23 +4,21 @@ import hashlib
 import re
 import uuid
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import reverse, reverse_lazy
-from django.utils import timezone
+from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods
 
-from onboarding import emails, forms
+from onboarding import adding, forms
 from onboarding.models import Onboarding
-from onboarding.models.manager import adding, namesakes
-from onboarding.models.onboarding import link_lifetime
-from partnerapp import clock, drawers, mail
+from onboarding.models.manager import namesakes, pending_already
+from partnerapp import clock, drawers
 from partnerapp.access import OperatorRequest, page
 from partnerapp.actions import Refused
 from partnerapp.drawers import Consequence
@@ -30,84 +28,39 @@ from subscriptions.models import Product
 
 LINE = re.compile(r"""["']?(?P<name>.*?)["']?[\s,;]*[\s,;<(](?P<email>[^\s,;<>()@]+@[^\s,;<>()@]+)[>)]?[\s,;]*""")
 
-PENDING = reverse_lazy("pending_partners")
+
+def details(distributor: Organization) -> dict[str, Any]:
+    """R2: what every Partner gets; and the way to add several at once."""
+    given = list(Product.for_a_partner())
+    return {
+        "skus": [product.name for product in given if product.kind == Product.Kind.SKU],
+        "add_ons": [product.name for product in given if product.kind == Product.Kind.ADDON],
+        "several_url": reverse("add_partners"),
+    }
+
+
+def of_adding(distributor: Organization, at: datetime) -> list[Consequence]:
+    upgrade = _("Then it upgrades to Production automatically and billing to you starts, unless you block it.")
+    return [*adding.of_adding(), ("circle-arrow-up", upgrade)]
+
+
+PARTNER = adding.Adding(
+    name="add_partner",
+    pending="pending_partners",
+    form=lambda distributor, data: forms.AddPartner(data),
+    verb=Onboarding.objects.add_partner,
+    consequences=of_adding,
+    namesake=gettext_lazy("You have a Partner with this name already: {name}, {email}."),
+    included=lambda distributor, asked: list(Product.for_a_partner()),
+    details=details,
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @page("add_partner")
 def add_partner(request: OperatorRequest) -> HttpResponse:
     """R1–R6: name and email; everything else is given."""
-    form = forms.AddPartner(request.POST if request.method == "POST" else None)
-    if request.method != "POST":
-        return show_one(request, form)
-    if not form.is_valid():
-        return show_one(request, form, status=422)
-    data = form.cleaned_data
-    try:
-        added = Onboarding.objects.add_partner(**data, by=request.user, at=clock.now())
-    except Refused as refused:
-        return show_one(request, form, refusal=str(refused), status=422)
-    sentence = _("{name} was added; the activation link is on its way to {email}.")
-    words = sentence.format(name=data["name"], email=data["email"])
-    return drawers.changed(request, words, [added.organization], href=PENDING)
-
-
-def show_one(request: OperatorRequest, form: forms.AddPartner, *, refusal: str = "", status: int = 200) -> HttpResponse:
-    typed = {name: (request.POST or request.GET).get(name, "")[:120].strip() for name in ("name", "email")}
-    context = {
-        "drawer": drawers.frame(request, preview_url=request.path),
-        "form": form,
-        "several_url": reverse("add_partners"),
-        "mail": preview(request, **typed),
-        "consequences": drawers.listed([*similar(request, typed["name"]), *of_adding()]),
-        "refusal": refusal,
-        "refused": bool(refusal),
-        **products(),
-    }
-    return render(request, "organizations/add_partner.html", context, status=status)
-
-
-def products() -> dict[str, list[str]]:
-    """R2: what every Partner gets."""
-    given = list(Product.for_a_partner())
-    return {
-        "skus": [product.name for product in given if product.kind == Product.Kind.SKU],
-        "add_ons": [product.name for product in given if product.kind == Product.Kind.ADDON],
-    }
-
-
-def of_adding() -> list[Consequence]:
-    sent = _("The Partner gets an email with an activation link that works {days} days.")
-    return [
-        ("mail", sent.format(days=settings.ACTIVATION_LINK_DAYS)),
-        ("clock", _("Its 14-day trial starts when Microsoft 365 is connected and the import is complete.")),
-        ("receipt", _("Nothing is billed during the trial.")),
-        (
-            "circle-arrow-up",
-            _("Then it upgrades to Production automatically and billing to you starts, unless you block it."),
-        ),
-    ]
-
-
-def similar(request: OperatorRequest, name: str) -> list[Consequence]:
-    """R6: a hint, as soon as the name is typed, when there is a Partner with this name already."""
-    twins = namesakes(request.user.acts_for, [name]) if name else []
-    return [("alert-triangle", namesake(twin)) for twin in twins[:1]]
-
-
-def namesake(twin: Organization) -> str:
-    words = _("You have a Partner with this name already: {name}, {email}.")
-    return words.format(name=twin.name, email=twin.notification_email)
-
-
-def preview(request: OperatorRequest, *, name: str, email: str) -> dict[str, Any]:
-    """The welcome mail as it will be sent, in the time zone in which people outside read it (R33)."""
-    organization = Organization(name=name or _("the organization"), parent=request.user.acts_for)
-    included = [product.name for product in Product.for_a_partner()]
-    with timezone.override(timezone.get_default_timezone()):
-        context = emails.invitation(organization, included, expires_at=clock.now() + link_lifetime(), url="")
-    subject, paragraphs = mail.words("emails/onboarding/activation_link", context | {"product": settings.PRODUCT_NAME})
-    return {"to": email, "subject": subject, "paragraphs": paragraphs, **context}
+    return adding.answer(request, PARTNER)
 
 
 # Several ------------------------------------------------------------------------------------------------------------
@@ -149,13 +102,14 @@ def add_partners(request: OperatorRequest) -> HttpResponse:
         "%(n)d Partners were added; their activation links are on their way.",
         len(added),
     )
-    return drawers.changed(request, words % {"n": len(added)}, [row.organization for row in added], href=PENDING)
+    made = [row.organization for row in added]
+    return drawers.changed(request, words % {"n": len(added)}, made, href=reverse(PARTNER.pending))
 
 
 def show_several(
     request: OperatorRequest, form: forms.AddPartners, lines: list[Line], *, refusal: str = "", status: int = 200
 ) -> HttpResponse:
-    good = [line for line in lines if not line.refusal]
+    good, distributor = [line for line in lines if not line.refusal], request.user.acts_for
     context = {
         "drawer": drawers.frame(request),
         "form": form,
@@ -163,10 +117,10 @@ def show_several(
         "good": len(good),
         "checked": digest(good) if good else "",
         "one_url": reverse("add_partner"),
-        "consequences": drawers.listed(of_adding()) if good else [],
+        "consequences": drawers.listed(of_adding(distributor, clock.now())) if good else [],
         "refusal": refusal,
         "refused": bool(refusal),
-        **products(),
+        **details(distributor),
     }
     return render(request, "organizations/add_partners.html", context, status=status)
 
@@ -195,7 +149,8 @@ def judge(line: Line, twins: list[Organization], seen: set[tuple[str, str]]) -> 
         return replace(line, refusal=_("The same name and email stand in a line above."))
     seen.add(here)
     same = [twin for twin in twins if twin.name_key == here[0]]
-    return replace(line, refusal=adding(name, email, twins).refusal, hint=namesake(same[0]) if same else "")
+    hint = adding.namesake(PARTNER, same[0]) if same else ""
+    return replace(line, refusal=pending_already(name, email, twins), hint=hint)
 
 
 def digest(lines: list[Line]) -> str:

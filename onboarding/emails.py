@@ -41,7 +41,10 @@ def invitation(organization: Organization, included: list[str], *, expires_at: d
 def stopped(message: Message) -> dict:
     """Pre-import error: cause and remedy. The owner goes to the row, the tenant's people back to their link."""
     onboarding = message.organization.onboarding
-    button = {"label": _("Open Pending Partners"), "url": absolute(reverse("pending_partners"))}
+    if message.organization.kind == Organization.Kind.CUSTOMER:
+        button = {"label": _("Open Pending customers"), "url": absolute(reverse("pending_customers"))}
+    else:
+        button = {"label": _("Open Pending Partners"), "url": absolute(reverse("pending_partners"))}
     if message.operator is None:
         button = {"label": _("Go on with the onboarding"), "url": onboarding.link()}
     return {"problem": onboarding.problem, "owner": message.organization.parent, "button": button, "why": why(message)}
@@ -51,12 +54,16 @@ def import_completed(message: Message) -> dict:
     organization = message.organization
     subscription = organization.subscription
     ends = subscription.ends_at
+    portal = {"label": _("Open Partner App"), "url": settings.BASE_URL + "/"}
+    outside = (
+        message.operator is None and organization.kind == Organization.Kind.CUSTOMER
+    )  # nobody there can sign in (R14)
     return {
         "subscription": subscription,
         "owner": organization.owner,
         "ends": dates.moment(ends),
         "billing": subscription.billing(message.composed_at),
-        "button": {"label": _("Open Partner App"), "url": settings.BASE_URL + "/"},
+        "button": None if outside else portal,
         "attachments": [trial_end(message, ends)] if ends else [],
         "why": why(message),
     }

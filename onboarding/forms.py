@@ -1,9 +1,14 @@
 import uuid
+from typing import Any
 
 from django import forms
+from django.http import QueryDict
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from partnerapp.forms import ActionForm, Email, Reason, VisibleText
+from partnerapp.models import Organization
+from subscriptions.models import Product
 
 
 class AddPartner(forms.Form):
@@ -12,6 +17,31 @@ class AddPartner(forms.Form):
     name = VisibleText(label=_("Organization name"), max_length=120)
     email = Email(label=_("Notification email"), help_text=_("The activation link is sent here."))
     request_key = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+
+
+class AddCustomer(AddPartner):
+    """R3: and exactly one SKU and any add-ons, of those that the Partner holds."""
+
+    sku = forms.ChoiceField(label=_("SKU assignment"), widget=forms.RadioSelect)
+    add_ons = forms.MultipleChoiceField(
+        label=_("Add-on assignment"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, partner: Organization, data: QueryDict | None = None) -> None:
+        super().__init__(data)
+        offered = list(Product.resold_by(partner))
+        for name, kind in (("sku", Product.Kind.SKU), ("add_ons", Product.Kind.ADDON)):
+            field: Any = self.fields[name]
+            field.choices = [(product.code, product.name) for product in offered if product.kind == kind]
+            not_held = gettext("{partner} does not hold {products}.")
+            words = not_held.format(partner=partner.name.replace("%", "%%"), products="%(value)s")
+            field.error_messages |= {"invalid_choice": words, "required": _("Choose exactly one SKU.")}
+
+    def clean_sku(self) -> str:
+        data: Any = self.data
+        if len(data.getlist("sku")) > 1:
+            raise forms.ValidationError(_("Choose exactly one SKU."))
+        return self.cleaned_data["sku"]
 
 
 class AddPartners(forms.Form):

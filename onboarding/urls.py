@@ -1,6 +1,6 @@
 from django.urls import path
 
-from onboarding import actions, add_partner, views
+from onboarding import actions, add_customer, add_partner, views
 
 urlpatterns = [
     path("activate/<str:token>/", views.activate, name="activate"),
@@ -8,6 +8,7 @@ urlpatterns = [
     path("activate/<str:token>/again/", views.again, name="activation_again"),
     path("organizations/actions/add_partner/", add_partner.add_partner, name="add_partner"),
     path("organizations/actions/add_partners/", add_partner.add_partners, name="add_partners"),
+    path("organizations/actions/add_customer/", add_customer.add_customer, name="add_customer"),
     path("organizations/actions/copy_activation_link/", actions.copy_activation_link, name="copy_activation_link"),
     path(
         "organizations/actions/resend_activation_link/", actions.resend_activation_link, name="resend_activation_link"

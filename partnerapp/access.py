@@ -14,6 +14,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -43,7 +44,11 @@ EVERYBODY = frozenset(Operator.Role)
 MAY: dict[str, dict[str, frozenset[str]]] = {
     "home": {DISTRIBUTOR: EVERYBODY, PARTNER: EVERYBODY},
     "see_partners": {DISTRIBUTOR: EVERYBODY},
+    "see_customers": {DISTRIBUTOR: EVERYBODY, PARTNER: EVERYBODY},
+    "see_organization": {DISTRIBUTOR: EVERYBODY, PARTNER: EVERYBODY},
+    "see_events": {DISTRIBUTOR: EVERYBODY, PARTNER: EVERYBODY},
     "add_partner": {DISTRIBUTOR: ADMIN},
+    "add_customer": {PARTNER: ADMIN},
     "extend_trial": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
     "manage_subscription_upgrade": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
     "convert_to_production": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
@@ -85,9 +90,15 @@ def visible_to(operator: Operator, rows: Any = None) -> QuerySet[Any]:
     return rows.filter(Q(pk=own) | Q(parent_id=own) if rows.model is Organization else Q(partner_id=own))
 
 
+# What is said instead of "This page is not for …" where there is more to say.
+NOT_FOR = {"add_customer": gettext_lazy("Customers are added by their Partner.")}
+
+
 def refusal(operator: Operator, action: str, organization: Organization | None = None) -> str:
     """Why this operator may not do this (to this visible organization): a whole sentence, or "" when it may."""
     roles = MAY[action].get(operator.acts_for.kind, frozenset())
+    if not roles and action in NOT_FOR:
+        return str(NOT_FOR[action])
     if not roles:
         return _("This page is not for {kind} accounts.").format(kind=operator.acts_for.get_kind_display())
     if organization is not None and organization.parent_id != operator.organization_id:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from django.db import connection
 from django.db.models import BooleanField, F, Func, Model, QuerySet, Value
@@ -37,6 +37,7 @@ class Chip:
     label: Words
     rows: Callable[[Any, datetime], QuerySet]
     tone: str = ""
+    order: "Order | None" = None  # the one order in which its index has these rows; else the list's first
 
 
 @dataclass(frozen=True)
@@ -50,12 +51,12 @@ class Order:
     read: Callable[[str], Any] = str  # the first of two columns from a cursor's text; ValueError if it is none
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class Table:
-    """A list of organizations: its URL's name, the right to see it, and its rows as an operator may see them.
+    """A list: its URL's name, the right to see it, and its rows as an operator may see them.
 
     `shown` loads what `row` (on the page, under `headings`) and `columns` (of an export) show of each. The first chip is
-    everything, the first order the default; a chip goes with that order alone, unless one searches.
+    everything, the first order the default; a chip goes with one order alone, unless one searches.
     """
 
     name: str
@@ -64,23 +65,49 @@ class Table:
     kind: str
     rows: Callable[[Operator], QuerySet]
     shown: Callable[[QuerySet], QuerySet]
-    row: Callable[[Any, Operator, datetime], dict[str, Any]]
+    row: Callable[..., dict[str, Any]]
     headings: Mapping[str, Words]
     columns: Sequence[tuple[Words, Callable[[Any, datetime], Cell]]]
     chips: Sequence[Chip]
     orders: Sequence[Order]
-    watched: Callable[[Operator], QuerySet] | None = None  # rows that an open page goes on watching after they left
+    for_distributors: Sequence[Words] = ()  # headings of columns that say the same in each row of anybody else's
 
     @property
     def url(self) -> str:
         return reverse(self.name)
 
+    def shows(self, heading: Words, operator: Operator) -> bool:
+        """Whether this operator has the column with this heading."""
+        return operator.acts_for.kind == Organization.Kind.DISTRIBUTOR or heading not in self.for_distributors
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OrganizationTable(Table):
+    """A list of organizations of a kind, with the page that all of these share (`partnerapp.pages.lists`).
+
+    `add` is the action that adds one and its URL's name, `adding` what stands in its way at an instant (UTC) beside the right
+    to it.
+    """
+
+    template: str
+    icon: str
+    empty: tuple[Words, Words]  # what stands in its place without any row: heading and sentence
+    add: str
+    add_label: Words
+    select_first: Words
+    adding: Callable[[Operator, datetime], str] = lambda operator, at: ""
+    watched: Callable[[Operator], QuerySet] | None = None  # rows that an open page goes on watching after they left
+    moves_to: Table | None = None  # the list in which they are then
+
+
+AnyTable = TypeVar("AnyTable", bound=Table)
+
 
 @dataclass(frozen=True)
-class Asked:
+class Asked(Generic[AnyTable]):
     """A list as its URL asks for it. What is unknown or malformed there is as if it were not there."""
 
-    table: Table
+    table: AnyTable
     chip: Chip
     order: Order
     q: str = ""
@@ -89,11 +116,11 @@ class Asked:
     before: str = ""
 
     @classmethod
-    def of(cls, table: Table, params: QueryDict) -> "Asked":
-        q = " ".join(params.get("q", "")[:LONGEST_QUERY].replace("\0", "").split())
+    def of(cls, table: AnyTable, params: QueryDict) -> "Asked[AnyTable]":
+        q = words_of(params.get("q", ""))
         chip = named(table.chips, params.get("chip"))
         ordered = bool(q) or chip is table.chips[0]
-        order = named(table.orders, params.get("order")) if ordered else table.orders[0]
+        order = named(table.orders, params.get("order")) if ordered else chip.order or table.orders[0]
         size = next((size for size in SIZES if str(size) == params.get("size")), SIZES[0])
         return cls(table, chip, order, q, size, params.get("after", ""), params.get("before", ""))
 
@@ -122,13 +149,19 @@ class Asked:
         values = {"q": self.q, "chip": self.chip.name, "order": self.order.name, "size": self.size}
         values |= {"after": self.after, "before": self.before}
         table = self.table
-        defaults = {"chip": table.chips[0].name, "order": table.orders[0].name, "size": SIZES[0]}
+        order = table.orders[0] if self.ordered else self.order
+        defaults = {"chip": table.chips[0].name, "order": order.name, "size": SIZES[0]}
         return {name: value for name, value in values.items() if value != defaults.get(name, "")}
 
 
 def named(choices: Sequence[Choice], name: str | None) -> Choice:
     """The one of this name, else the first."""
     return next((choice for choice in choices if choice.name == name), choices[0])
+
+
+def words_of(text: str) -> str:
+    """What a person typed to search for."""
+    return " ".join(text[:LONGEST_QUERY].replace("\0", "").split())
 
 
 # Rows ---------------------------------------------------------------------------------------------------------------
@@ -162,6 +195,19 @@ def found(asked: Asked, operator: Operator) -> QuerySet:
     return rows.filter(organization__search__finds=query) if query else rows.none()
 
 
+class Placed(Protocol):
+    """Where in its order a page begins, and how long it is."""
+
+    @property
+    def order(self) -> Order: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def after(self) -> str: ...
+    @property
+    def before(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Page:
     rows: list[Any]
@@ -175,49 +221,81 @@ def matching(asked: Asked, operator: Operator, at: datetime, matches: Matches | 
     return asked.chip.rows(rows, at)
 
 
-def page(asked: Asked, rows: QuerySet) -> Page:
+def page(asked: Asked, rows: QuerySet, operator: Operator) -> Page:
     """The page of `rows` at the cursor; the first one if there is nothing (any more) behind it."""
-    here = behind(asked, rows)
-    return here if here.rows or not position(asked) else behind(replace(asked, after="", before=""), rows)
+    here = behind(asked, rows, operator)
+    return here if here.rows or not position(asked) else behind(replace(asked, after="", before=""), rows, operator)
 
 
-def behind(asked: Asked, rows: QuerySet) -> Page:
-    """The page of `rows` at the cursor, perhaps an empty one."""
+def behind(asked: Asked, rows: QuerySet, operator: Operator) -> Page:
+    """The page of `rows` at the cursor, perhaps an empty one. What is shown is loaded of its own rows alone: an index has the
+    ids in the order asked for, while a sort would carry all that is shown of each row.
+    """
+    narrow = confirmed(rows, operator) if asked.order.columns[0].startswith("organization__") else rows
+    ids = from_cursor(asked, narrow).values("pk")
+    shown = asked.table.shown(rows.model._default_manager.filter(pk__in=ids))
+    return page_of(asked, list(shown.order_by(*direction(asked))))
+
+
+def direction(asked: "Placed") -> list[str]:
+    """The columns as `order_by` takes them."""
+    descending = asked.order.descending != backwards(asked)
+    return [f"-{name}" if descending else name for name in asked.order.columns]
+
+
+def from_cursor(asked: "Placed", rows: QuerySet) -> QuerySet:
+    """Those of `rows` behind the cursor, in its direction: up to one more than a page has."""
     cursor = position(asked)
-    backwards = bool(cursor and asked.before)
-    descending = asked.order.descending != backwards
+    descending = asked.order.descending != backwards(asked)
     columns = asked.order.columns
-    ordered = asked.table.shown(rows).order_by(*(f"-{name}" if descending else name for name in columns))
+    ordered = rows.order_by(*direction(asked))
     if cursor:
         ordered = ordered.filter(Beyond(columns, cursor, descending=descending))
-    here = list(ordered[: asked.size + 1])
-    more, here = len(here) > asked.size, here[: asked.size]
-    if backwards:
+    return ordered[: asked.size + 1]
+
+
+def backwards(asked: "Placed") -> bool:
+    """Whether the cursor leads to the page before it."""
+    return bool(position(asked) and asked.before)
+
+
+def page_of(asked: "Placed", found: list[Any]) -> Page:
+    """The page of what `from_cursor` found."""
+    more, here = len(found) > asked.size, found[: asked.size]
+    on, back = more, position(asked) is not None
+    if backwards(asked):
         here.reverse()
+        on, back = True, more
     if not here:
         return Page([])
-    on, back = (True, more) if backwards else (more, bool(cursor))
     return Page(here, cursor_of(asked, here[-1]) if on else "", cursor_of(asked, here[0]) if back else "")
 
 
-def pages(asked: Asked, rows: QuerySet, size: int = MOST) -> Iterator[list[Any]]:
+def confirmed(rows: QuerySet, operator: Operator) -> QuerySet:
+    """Those whose organizations have the keys that were copied from them: so the organizations' indexes give their orders."""
+    keys = ["parent_id"] if operator.acts_for.kind == Organization.Kind.PARTNER else ["distributor_id", "kind"]
+    copied = {"parent_id": F("partner_id"), "distributor_id": F("distributor_id"), "kind": F("kind")}
+    return rows.filter(**{f"organization__{key}": copied[key] for key in keys})
+
+
+def pages(asked: Asked, rows: QuerySet, operator: Operator, size: int = MOST) -> Iterator[list[Any]]:
     """All rows, a page at a time, so that an export needs no more memory for a million than for a thousand."""
     asked = replace(asked, size=size, after="", before="")
     while True:
-        here = behind(asked, rows)
+        here = behind(asked, rows, operator)
         yield here.rows
         if not here.next:
             return
         asked = replace(asked, after=here.next)
 
 
-def cursor_of(asked: Asked, row: Model) -> str:
+def cursor_of(asked: Placed, row: Model) -> str:
     """A row's place in the order, as text."""
     values = [attrgetter(name.replace("__", "."))(row) for name in asked.order.columns]
     return "~".join(value.isoformat() if isinstance(value, datetime) else str(value) for value in values)
 
 
-def position(asked: Asked) -> list[Any] | None:
+def position(asked: Placed) -> list[Any] | None:
     """The values of a cursor; None for none and for one that no page of this list wrote."""
     first, tilde, last = (asked.before or asked.after).rpartition("~")
     fine = bool(tilde) == (len(asked.order.columns) == 2) and last.isascii() and last.isdigit() and len(last) < 19

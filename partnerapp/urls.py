@@ -4,7 +4,17 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from partnerapp.pages import health, home, operator_actions, operators, partners, signin
+from partnerapp.pages import (
+    customers,
+    events,
+    health,
+    home,
+    operator_actions,
+    operators,
+    organization,
+    partners,
+    signin,
+)
 
 handler400 = "partnerapp.pages.errors.bad_request"
 handler404 = "partnerapp.pages.errors.not_found"
@@ -26,6 +36,20 @@ urlpatterns = [
         name="pending_partners_selection",
     ),
     path("invoice/partners/pending/export/", partners.pending_partners_export, name="pending_partners_export"),
+    path("manage/customers/", customers.customers, name="customers"),
+    path("manage/customers/selection/", customers.customers_selection, name="customers_selection"),
+    path("manage/customers/export/", customers.customers_export, name="customers_export"),
+    path("manage/customers/pending/", customers.pending_customers, name="pending_customers"),
+    path(
+        "manage/customers/pending/selection/",
+        customers.pending_customers_selection,
+        name="pending_customers_selection",
+    ),
+    path("manage/customers/pending/export/", customers.pending_customers_export, name="pending_customers_export"),
+    path("organizations/<int:pk>/", organization.organization, name="organization"),
+    path("events/", events.events, name="events"),
+    path("events/export/", events.events_export, name="events_export"),
+    path("events/<int:pk>/", events.event, name="event"),
     path("operators/", operators.operators, name="operators"),
     path("operators/pending/", operators.pending_operators, name="pending_operators"),
     path("operators/actions/invite_operator/", operator_actions.invite_operator, name="invite_operator"),

@@ -134,17 +134,17 @@ Each = Callable[[int], dict[str, Any]]
 
 
 def crowd(
-    distributor: Organization, number: int, each: Each = lambda n: {}, trials: Each | None = lambda n: {}
+    owner: Organization, number: int, each: Each = lambda n: {}, trials: Each | None = lambda n: {}
 ) -> list[Organization]:
-    """Many Partners at once, without products. `each(n)`: the n-th organization's facts; `trials(n)`: its subscription's,
-    `ends_in` too; without `trials` they are pending.
+    """Many Partners of a distributor, or customers of a Partner, at once, without products. `each(n)`: the n-th one's own
+    facts; `trials(n)`: its subscription's, `ends_in` too; without `trials` they are pending.
     """
-    made = [one_of_many(distributor, n, {"tid": uuid.uuid4() if trials else None} | each(n)) for n in range(number)]
+    made = [one_of_many(owner, n, {"tid": uuid.uuid4() if trials else None} | each(n)) for n in range(number)]
     Organization.objects.bulk_create(made)
     facts = [{"ends_in": 5 * DAY} | trials(n) if trials else {} for n in range(number)]
     facts = [trial(known.pop("ends_in"), known) if known else {} for known in facts]
     subscriptions = [
-        Subscription(organization=o, **o.branch, kind="partner", **f) for o, f in zip(made, facts, strict=True)
+        Subscription(organization=o, **o.branch, kind=o.kind, **f) for o, f in zip(made, facts, strict=True)
     ]
     for subscription in subscriptions:
         subscription.set_hints(NOW)
@@ -157,9 +157,11 @@ def crowd(
     return made
 
 
-def one_of_many(distributor: Organization, n: int, facts: dict[str, Any]) -> Organization:
-    known = {"name": f"Partner {n:04}", "notification_email": f"it@partner{n:04}.example", "created_at": NOW - 30 * DAY}
-    made = Organization(kind="partner", distributor=distributor, parent=distributor, **(known | facts))
+def one_of_many(owner: Organization, n: int, facts: dict[str, Any]) -> Organization:
+    kind, source = ("partner", "") if owner.kind == Organization.Kind.DISTRIBUTOR else ("customer", "msp")
+    known = {"kind": kind, "source": source, "name": f"{kind.title()} {n:04}", "created_at": NOW - 30 * DAY}
+    known |= {"notification_email": f"it@{kind}{n:04}.example", "distributor_id": owner.distributor_id}
+    made = Organization(parent=owner, **(known | facts))
     made.fold_words()
     return made
 

@@ -8,12 +8,13 @@ from django.http import QueryDict
 
 from partnerapp import clock, tables
 from partnerapp.actions import Refused
-from partnerapp.pages.partners import PARTNERS, PENDING_PARTNERS, TABS
+from partnerapp.pages.customers import CUSTOMERS
+from partnerapp.pages.partners import PARTNERS, PENDING_PARTNERS
 from partnerapp.tables import Asked, Matches
 from subscriptions.lifecycle import sweep
 from subscriptions.models import Subscription
 from subscriptions.models.states import State
-from tests.factories import DAY, HOUR, NOW, TICK, crowd, fresh, partner, pending_partner
+from tests.factories import DAY, HOUR, NOW, TICK, OperatorFactory, crowd, fresh, partner, pending_partner
 
 URL = "/invoice/partners/"
 PENDING_URL = "/invoice/partners/pending/"
@@ -26,6 +27,7 @@ BELONGS = {
     "expired": lambda row, at: row.state(at) == State.EXPIRED,
     "cancelled": lambda row, at: row.state(at) == State.CANCELLED,
     "production": lambda row, at: row.state(at) == State.PRODUCTION,
+    "suspended": lambda row, at: row.state(at) == State.SUSPENDED,
 }
 ENDS = [5 * DAY, 72 * HOUR + TICK, 72 * HOUR, 72 * HOUR - TICK, TICK, 0 * TICK, -TICK, -60 * HOUR]
 HELD = {"held_at": NOW - DAY, "hold_reason": "refused", "upgrade_at": NOW + HOUR}
@@ -35,23 +37,36 @@ FACTS = [
     HELD | {"blocked_at": NOW - HOUR},
 ]  # fmt: skip
 GRID = [(ends, facts) for ends, facts in product(ENDS, FACTS) if ends < 0 * TICK or "held_at" not in facts]
+IN_PRODUCTION = {"converted_at": NOW - 9 * DAY}
+SUSPENDED = {  # and those that will be
+    "partner": [IN_PRODUCTION | {"suspended_at": NOW - DAY, "suspended_reason": "Unpaid"}],
+    "customer": [IN_PRODUCTION | {"expires_on": (NOW + days * DAY).date()} for days in (-2, 0, 3)],
+}
+KINDS = {"Partners": PARTNERS, "customers below a distributor": CUSTOMERS, "customers of a Partner": CUSTOMERS}
 
 
-@pytest.fixture
-def grid(contoso, mallory):
-    """Partners in every state and at every edge, and as many of somebody else."""
-    for distributor in (contoso, mallory.organization):
-        crowd(distributor, len(GRID), trials=lambda n: {"ends_in": GRID[n][0]} | GRID[n][1])
+@pytest.fixture(params=KINDS)
+def grid(request, contoso, alice, mallory):
+    """A list with rows in every state and at every edge, who looks at it, and as many rows of somebody else."""
+    table = KINDS[request.param]
+    if table is CUSTOMERS:
+        owners = [partner(contoso, "One", **IN_PRODUCTION), partner(mallory.organization, "Other", **IN_PRODUCTION)]
+    else:
+        owners = [contoso, mallory.organization]
+    facts = [*GRID, *((DAY, facts) for facts in SUSPENDED[table.kind])]
+    for owner in owners:
+        crowd(owner, len(facts), trials=lambda n: {"ends_in": facts[n][0]} | facts[n][1])
+    return table, OperatorFactory(organization=owners[0]) if request.param == "customers of a Partner" else alice
 
 
-def shown(operator, at):
-    """The ids under each chip of Partners."""
-    rows = PARTNERS.rows(operator)
-    return {chip.name: set(chip.rows(rows, at).values_list("pk", flat=True)) for chip in PARTNERS.chips}
+def shown(operator, at, table=PARTNERS):
+    """The ids under each chip of a list."""
+    rows = table.rows(operator)
+    return {chip.name: set(chip.rows(rows, at).values_list("pk", flat=True)) for chip in table.chips}
 
 
-def by_the_rules(operator, at):
-    rows = list(PARTNERS.rows(operator).select_related("organization__parent"))
+def by_the_rules(operator, at, table=PARTNERS):
+    rows = list(table.rows(operator).select_related("organization__parent__subscription"))
     return {chip: {row.pk for row in rows if belongs(row, at)} for chip, belongs in BELONGS.items()}
 
 
@@ -65,19 +80,21 @@ def test_every_chip_has_its_rule_here():
 
 
 @pytest.mark.parametrize("chip", BELONGS)
-def test_a_chip_shows_exactly_the_rows_whose_rule_says_so(signed_in, alice, grid, chip):
-    answer = signed_in(alice).get(f"{URL}?chip={chip}&size=100")
-    expected = by_the_rules(alice, NOW)[chip]
+def test_a_chip_shows_exactly_the_rows_whose_rule_says_so(signed_in, grid, chip):
+    table, operator = grid
+    answer = signed_in(operator).get(f"{table.url}?chip={chip}&size=100")
+    expected = by_the_rules(operator, NOW, table)[chip]
     assert {int(row["id"]) for row in answer.context["rows"]} == expected
     assert counted(answer)[chip] == str(len(expected)) != "0"
 
 
 @pytest.mark.parametrize("later", [TICK, HOUR, 59 * HOUR, 3 * DAY - TICK, 3 * DAY, 5 * DAY, 40 * DAY])
-def test_time_that_passes_without_a_sweep_hides_no_row(alice, grid, later):
+def test_time_that_passes_without_a_sweep_hides_no_row(grid, later):
     """The hints say what was to come when they were set; the rules decide."""
-    expected = by_the_rules(alice, NOW + later)
-    assert shown(alice, NOW + later) == expected
-    counts = tables.counts(Asked.of(PARTNERS, QueryDict()), alice, NOW + later, Matches(), TABS)
+    table, operator = grid
+    expected = by_the_rules(operator, NOW + later, table)
+    assert shown(operator, NOW + later, table) == expected
+    counts = tables.counts(Asked.of(table, QueryDict()), operator, NOW + later, Matches(), [])
     assert {chip: counts[chip] for chip in expected} == {chip: len(rows) for chip, rows in expected.items()}
 
 

@@ -9,21 +9,26 @@ from django.http import QueryDict
 
 from partnerapp import tables
 from partnerapp.models import Organization
+from partnerapp.pages.customers import CUSTOMERS, PENDING_CUSTOMERS
 from partnerapp.pages.partners import PARTNERS, PENDING_PARTNERS
 from partnerapp.tables import Asked
 from subscriptions.models import Subscription
-from tests.factories import DAY, NOW, crowd
+from tests.factories import DAY, NOW, OperatorFactory, crowd, partner
 
 URL = "/invoice/partners/"
-KEYS = {
-    ("partners", "ends"): lambda row: (row.sort_at, row.pk),
-    ("partners", "name"): lambda row: (row.organization.name_key, row.pk),
-    ("partners", "newest"): lambda row: (-row.organization.created_at.timestamp(), -row.pk),
-    ("pending_partners", "newest"): lambda row: -row.pk,
-    ("pending_partners", "oldest"): lambda row: row.pk,
-    ("pending_partners", "name"): lambda row: (row.organization.name_key, row.pk),
+KEYS = {  # by the template that a list shares with the other kind's
+    ("imported", "ends"): lambda row: (row.sort_at, row.pk),
+    ("imported", "name"): lambda row: (row.organization.name_key, row.pk),
+    ("imported", "newest"): lambda row: -row.pk,
+    ("pending", "newest"): lambda row: -row.pk,
+    ("pending", "oldest"): lambda row: row.pk,
+    ("pending", "name"): lambda row: (row.organization.name_key, row.pk),
 }
-TABLES = {table.name: table for table in (PARTNERS, PENDING_PARTNERS)}
+KINDS = {  # whose list of which kind
+    "Partners of a distributor": {"imported": PARTNERS, "pending": PENDING_PARTNERS},
+    "customers below a distributor": {"imported": CUSTOMERS, "pending": PENDING_CUSTOMERS},
+    "customers of a Partner": {"imported": CUSTOMERS, "pending": PENDING_CUSTOMERS},
+}
 
 
 def asked(table, query=""):
@@ -35,8 +40,8 @@ def names(answer):
 
 
 def own(n):
-    """Names and instants that many share."""
-    return {"name": f"{'ÅbZ'[n % 3]} {n % 5}", "created_at": NOW - (n % 4) * DAY}
+    """Names that many share."""
+    return {"name": f"{'ÅbZ'[n % 3]} {n % 5}"}
 
 
 def trials(n):
@@ -51,14 +56,39 @@ def many(contoso, mallory):
         crowd(distributor, number, own, None)
 
 
+@pytest.fixture
+def owners(contoso, mallory):
+    """Who has 30 and who has as many again, and who has some in another tree: for each kind of list."""
+    one, other, foreign = partner(contoso, "One"), partner(contoso, "Other"), partner(mallory.organization, "Foreign")
+    return {
+        "Partners of a distributor": (contoso, contoso, mallory.organization),
+        "customers below a distributor": (one, other, foreign),
+        "customers of a Partner": (one, one, other),
+    }
+
+
+@pytest.fixture
+def whose(alice, owners):
+    """Who looks at 60 of this kind, and at 60 pending ones, with some that are somebody else's."""
+
+    def look(kind):
+        Subscription.objects.filter(kind="partner").delete()
+        for owner, number in zip(owners[kind], (30, 30, 5), strict=True):
+            crowd(owner, number, own, trials)
+            crowd(owner, number, own, None)
+        return OperatorFactory(organization=owners[kind][0]) if kind == "customers of a Partner" else alice
+
+    return look
+
+
 def in_order(asked, operator):
     """The ids of all rows as one big sort has them."""
     rows = asked.table.rows(operator).select_related("organization")
-    return [row.pk for row in sorted(rows, key=KEYS[asked.table.name, asked.order.name])]
+    return [row.pk for row in sorted(rows, key=KEYS[asked.table.template, asked.order.name])]
 
 
 def page(asked, operator):
-    return tables.page(asked, tables.matching(asked, operator, NOW))
+    return tables.page(asked, tables.matching(asked, operator, NOW), operator)
 
 
 def walk(asked, operator, way):
@@ -73,13 +103,14 @@ def walk(asked, operator, way):
         asked = replace(asked, **({"after": "", "before": ""} | {turn: getattr(here, way)}))
 
 
-@pytest.mark.parametrize(("table", "order"), KEYS)
-@pytest.mark.parametrize("size", [25, 50])
-def test_every_row_comes_once_and_in_order_forward_and_back(many, alice, table, order, size):
-    first = asked(TABLES[table], f"order={order}&size={size}")
-    forward, last = walk(first, alice, "next")
-    back, _first = walk(last, alice, "previous")
-    expected = in_order(first, alice)
+@pytest.mark.parametrize(("template", "order"), KEYS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_row_comes_once_and_in_order_forward_and_back(whose, kind, template, order):
+    operator, size = whose(kind), 25
+    first = asked(KINDS[kind][template], f"order={order}&size={size}")
+    forward, last = walk(first, operator, "next")
+    back, _first = walk(last, operator, "previous")
+    expected = in_order(first, operator)
     assert forward == [expected[start : start + size] for start in range(0, 60, size)]
     assert back == forward[::-1]
 
@@ -155,7 +186,7 @@ def test_a_list_that_shrank_below_one_page_still_leads_back(signed_in, alice, co
 def beside(asked, operator, cursor, way):
     """What the page beside a cursor shows by one big sort; the first page if there is nothing."""
     rows = asked.table.rows(operator).select_related("organization")
-    key = {row.pk: KEYS[asked.table.name, asked.order.name](row) for row in rows}
+    key = {row.pk: KEYS[asked.table.template, asked.order.name](row) for row in rows}
     rows = sorted(key, key=key.get)
     found = [pk for pk in rows if key[pk] > cursor][: asked.size] if way == "next" else []
     found = [pk for pk in rows if key[pk] < cursor][-asked.size :] if way == "previous" else found
@@ -180,7 +211,7 @@ def test_whatever_happens_meanwhile_the_next_page_goes_on_where_the_last_one_end
     chance = random.Random(order)
     crowd(contoso, 12, own, lambda n: {"ends_in": (n % 5 + 1) * DAY})
     start = here = replace(asked(PARTNERS, f"order={order}"), size=3)
-    key = KEYS["partners", order]
+    key = KEYS["imported", order]
     for _turn in range(20):
         shown = page(here, alice)
         way = chance.choice([way for way in ("next", "previous") if getattr(shown, way)])

@@ -96,7 +96,7 @@ def test_errors_are_counted_and_the_latest_event_is_shown(signed_in, alice, cont
     for _ in range(2):
         Event.record(pending, "pre_import_error", at=NOW, by=None)
     Event.record(pending, "tried_again", at=NOW, by=alice)
-    assert row(signed_in(alice))[6:8] == ["2", "Tried again 1 Dec, 09:00 UTC"]
+    assert row(signed_in(alice))[6:8] == ["2", "3 Tried again 1 Dec, 09:00 UTC"]
 
 
 def test_errors_come_first_then_who_waits_longest(signed_in, alice, contoso):

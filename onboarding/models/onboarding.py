@@ -91,6 +91,7 @@ class Onboarding(models.Model):
             models.Index(
                 fields=["next_try_at"], name="onboarding_to_try", condition=models.Q(next_try_at__isnull=False)
             ),
+            models.Index(fields=["organization"], name="onboarding_error", condition=models.Q(error_at__isnull=False)),
         ]
 
     def __str__(self) -> str:
@@ -165,20 +166,25 @@ class Onboarding(models.Model):
         queued = self.link_message is not None and self.link_message.state == Message.State.QUEUED
         return _("The email with the activation link is being sent at the moment.") if queued else ""
 
+    def _link_refusal(self, at: datetime) -> str:
+        """R12, and R27: a Partner that is not active handles no links."""
+        return self._open_refusal() or self.subscription.owner_inactivity(at)
+
     def copying(self, at: datetime) -> Action:
-        return Action("copy_activation_link", self._open_refusal())
+        return Action("copy_activation_link", self._link_refusal(at))
 
     def resending(self, at: datetime) -> Action:
-        return Action("resend_activation_link", self._open_refusal() or self._on_its_way())
+        return Action("resend_activation_link", self._link_refusal(at) or self._on_its_way())
 
     def email_change(self, at: datetime) -> Action:
         withdrawn = self.subscription.withdrawn_at is not None
-        return Action("change_notification_email", self._open_refusal() if withdrawn else "")
+        refusal = self._open_refusal() if withdrawn else self.subscription.owner_inactivity(at)
+        return Action("change_notification_email", refusal)
 
     def resetting(self, at: datetime) -> Action:
         """R9: unbind a wrong tenant and send a new link."""
         fresh = self.started_at is None and self._on_its_way()
-        return Action("reset_link", self._open_refusal() or fresh or "")
+        return Action("reset_link", self._link_refusal(at) or fresh or "")
 
     def withdrawal(self, at: datetime) -> Action:
         """R12: until the import is complete, and not once in production."""
@@ -188,13 +194,17 @@ class Onboarding(models.Model):
         return Action("withdraw", refusal)
 
     def retrying(self, at: datetime) -> Action:
-        """R7: after a Pre-import error, and where consent is needed again."""
-        refusal = ""
+        """R7, by the owner: after a Pre-import error, and where consent is needed again. The tenant's own people may do so
+        whatever the owner's state (R27).
+        """
+        return Action("try_again", self._no_retry() or self.subscription.owner_inactivity(at))
+
+    def _no_retry(self) -> str:
         if not (self.error_code or self.consent_lost_at) or self.subscription.withdrawn_at:
-            refusal = _("There is no error to try again after.")
-        elif not self.connected and self.consenter_oid is None:
-            refusal = _("Nobody has agreed at Microsoft yet; the activation link is still the way.")
-        return Action("try_again", refusal)
+            return _("There is no error to try again after.")
+        if not self.connected and self.consenter_oid is None:
+            return _("Nobody has agreed at Microsoft yet; the activation link is still the way.")
+        return ""
 
     def repetition(self, at: datetime) -> Action:
         """R13, for staff: a tenant that had a trial already may be connected here."""
@@ -256,7 +266,8 @@ class Onboarding(models.Model):
     def try_again(self, *, by: Actor, at: datetime, wall: datetime, reason: str = "") -> "Onboarding":
         """R7: after a Pre-import error, go on where it stopped; the next pass takes it up. Raises Refused."""
         with self._changing("tried_again", by=by, at=at, reason=reason) as row:
-            row.retrying(at).require()
+            rule = row.retrying(at) if isinstance(by, Operator) else Action("try_again", row._no_retry())
+            rule.require()
             if row.consent_lost_at:
                 row._count_again(at, wall)
             else:
@@ -442,7 +453,9 @@ class Onboarding(models.Model):
         with transaction.atomic():
             Organization.objects.hold(self.pk)
             rows = Onboarding.objects.select_for_update(no_key=True, of=("self",))
-            row = rows.select_related("organization__parent", "organization__subscription").get(pk=self.pk)
+            row = rows.select_related("organization__parent__subscription", "organization__subscription").get(
+                pk=self.pk
+            )
             before = row.facts()
             yield row
             after = row.facts()

@@ -1,11 +1,13 @@
 """The demo's cast: people and Partners with a past that really happened, by the verbs and sweeps of the portal itself."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 
 from onboarding import tenant_import
@@ -23,6 +25,8 @@ from subscriptions.models import Product, Subscription, SubscriptionProduct
 from subscriptions.terms import TRIAL
 
 STELLA = ("stella", "not-a-secret-here")  # of the Vendor's staff, who sign in with a password
+PROFESSIONAL, ESSENTIALS = "professional-msp-2025", "essentials-msp-2025"
+REFUSED = ["Lucerne", "Lamna Healthcare"]  # the mail server refuses the upgrade notices about them
 KEPT = {"django_migrations", "django_content_type", "auth_permission", "product"}
 
 
@@ -32,6 +36,17 @@ class Act:
 
     at: datetime
     do: Callable[[datetime], object]
+
+
+@dataclass
+class Added:
+    """Who is added, by whom, as an act: called with the instant."""
+
+    person: Person
+    add: Callable[[datetime], object]
+
+    def __call__(self, at: datetime) -> object:
+        return self.add(at)
 
 
 def only_in_the_demo() -> None:
@@ -61,7 +76,7 @@ def load(now: datetime) -> None:
     join("Litware", directory.MALLORY, now - timedelta(days=60))
     username, password = STELLA
     Operator.objects.create_superuser(username, "stella@vendor.example", password, name="Stella Stone")
-    play([*colleagues(alice, now), *acts(alice, now)], now)
+    play([*colleagues(alice, now), *partners(alice, now), *customers(now)], now)
     (settings.DEMO_DIR / "credentials.txt").write_text(sign_in_help() + "\n")
 
 
@@ -82,24 +97,24 @@ def colleagues(alice: Operator, now: datetime) -> list[Act]:
     ]
 
 
-def acts(alice: Operator, now: datetime) -> list[Act]:
+def partners(alice: Operator, now: datetime) -> list[Act]:
     """The Partners' stories. Trials that end when: Fabrikam in under 3 days, Tailspin in 5, Lucerne's ended 10 h ago."""
     ago = lambda **length: now - timedelta(**length)  # noqa: E731
     return [
-        *story(alice, directory.BOB, "ops@northwind.example", ago(days=45)),
-        *story(alice, directory.CHARLIE, "it@fabrikam.example", now - TRIAL + timedelta(hours=70)),
-        *story(alice, directory.TINA, "hello@tailspin.example", now - TRIAL + timedelta(days=5, hours=2)),
+        *story(partner(alice, directory.BOB, "ops@northwind.example"), ago(days=45)),
+        *story(partner(alice, directory.CHARLIE, "it@fabrikam.example"), now - TRIAL + timedelta(hours=70)),
+        *story(partner(alice, directory.TINA, "hello@tailspin.example"), now - TRIAL + timedelta(days=5, hours=2)),
         Act(
             ago(days=4),
             lambda at: of("Tailspin").subscription.block_upgrade(by=alice, at=at, reason="Budget in January"),
         ),
-        *story(alice, directory.WILL, "noc@wingtip.example", ago(days=20)),
+        *story(partner(alice, directory.WILL, "noc@wingtip.example"), ago(days=20)),
         Act(
             ago(days=12),
             lambda at: of("Wingtip").subscription.block_upgrade(by=alice, at=at, reason="Project postponed"),
         ),
-        *story(alice, directory.LUCY, "it@lucerne.example", now - TRIAL - timedelta(hours=10)),
-        *story(alice, directory.THEO, "admin@trey.example", ago(days=9)),
+        *story(partner(alice, directory.LUCY, "it@lucerne.example"), now - TRIAL - timedelta(hours=10)),
+        *story(partner(alice, directory.THEO, "admin@trey.example"), ago(days=9)),
         Act(ago(days=3), lambda at: of("Trey").subscription.cancel(by=alice, at=at, reason="Chose another product")),
         Act(ago(days=2), lambda at: add(alice, "Proseware", "admin@proseware.example", at)),
         Act(ago(hours=30), lambda at: start(of("Proseware"), directory.PAULA, at)),
@@ -108,11 +123,44 @@ def acts(alice: Operator, now: datetime) -> list[Act]:
     ]
 
 
-def story(alice: Operator, person: Person, email: str, trial_starts: datetime) -> list[Act]:
-    """Added, activated, imported: a Partner whose trial starts at the given instant."""
+def customers(now: datetime) -> list[Act]:
+    """The stories of Northwind's and of Fabrikam's customers, one for each state."""
+    ago = lambda **length: now - timedelta(**length)  # noqa: E731
+    bob, charlie = directory.BOB, directory.CHARLIE
+    all_of_them = ["audit-2025", "delegation-2025", "hybrid-2025"]
+    return [
+        *story(customer(bob, directory.DANA, PROFESSIONAL, all_of_them), ago(days=40)),
+        *story(customer(bob, directory.RITA, PROFESSIONAL, ["delegation-2025"]), ago(days=38)),
+        Act(ago(days=28), lambda at: convert(directory.RITA, bob, at, expires_on=(now + timedelta(days=25)).date())),
+        *story(customer(bob, directory.HUGO, ESSENTIALS), ago(days=36)),
+        Act(ago(days=30), lambda at: convert(directory.HUGO, bob, at, expires_on=ago(days=2).date())),
+        *story(customer(bob, directory.MARGIE, ESSENTIALS), now - TRIAL + timedelta(hours=50)),
+        *story(customer(bob, directory.VERA, PROFESSIONAL, ["audit-2025"]), now - TRIAL + timedelta(days=6, hours=5)),
+        Act(
+            ago(days=2),
+            lambda at: of("VanArsdel").subscription.block_upgrade(by=known(bob), at=at, reason="Budget is open"),
+        ),
+        *story(customer(bob, directory.LENA, PROFESSIONAL, ["hybrid-2025"]), now - TRIAL - timedelta(hours=7)),
+        *story(customer(bob, directory.MAX, ESSENTIALS), ago(days=19)),
+        Act(ago(days=9), lambda at: of("Munson's Pickles").subscription.block_upgrade(by=known(bob), at=at)),
+        *story(customer(bob, directory.NORA, ESSENTIALS), ago(days=12)),
+        Act(ago(days=4), lambda at: of("Nod Publishers").subscription.cancel(by=known(bob), at=at, reason="Was sold")),
+        Act(ago(days=6), lambda at: customer(bob, directory.FELIX, PROFESSIONAL)(at)),
+        Act(ago(days=5), lambda at: start(of("School of Fine Art"), directory.FELIX, at)),
+        Act(ago(days=5), lambda at: fail(of("School of Fine Art"), directory.FELIX, at)),
+        Act(ago(hours=7), lambda at: customer(bob, directory.CORA, ESSENTIALS, ["delegation-2025"])(at)),
+        *story(customer(charlie, directory.OLIVIA, ESSENTIALS), ago(days=5)),
+        *story(of_the_vendor("Fabrikam", directory.GRETA, PROFESSIONAL), ago(days=3)),
+        Act(ago(days=1), lambda at: customer(charlie, directory.SIMON, ESSENTIALS)(at)),
+    ]
+
+
+def story(added: "Added", trial_starts: datetime) -> list[Act]:
+    """Added, activated, imported: somebody whose trial starts at the given instant."""
+    person = added.person
     name = person.tenant.name
     return [
-        Act(trial_starts - timedelta(days=2), lambda at: add(alice, name, email, at)),
+        Act(trial_starts - timedelta(days=2), added),
         Act(trial_starts - timedelta(hours=1), lambda at: start(of(name), person, at)),
         Act(trial_starts, lambda at: connect(of(name), person, at)),
     ]
@@ -132,14 +180,14 @@ def play(script: list[Act], now: datetime) -> None:
 
 
 def deliver(at: datetime, now: datetime) -> None:
-    """The mail server's past: it took all, except that Lucerne's upgrade notices were refused, and an invitation to nobody.
+    """The mail server's past: it took all, except that it refused the upgrade notices about two and an invitation to nobody.
     The last hours' are still to be sent, so that the mailbox has something to show.
     """
     if at > now - timedelta(hours=6):
         return
     waiting = Message.objects.filter(state=Message.State.QUEUED)
     refused = {"state": Message.State.REFUSED, "attempts": 1}
-    lost = waiting.filter(organization__name="Lucerne", kind__startswith="subscriptions.upgrade_notice")
+    lost = waiting.filter(organization__name__in=REFUSED, kind__startswith="subscriptions.upgrade_notice")
     lost.update(**refused, last_error="550 5.7.1 Rejected by policy")
     waiting.filter(recipient__endswith="@contosso.example").update(**refused, last_error="550 5.1.1 No such user here")
     waiting.update(state=Message.State.SENT, attempts=1, accepted_at=at)
@@ -184,6 +232,33 @@ def add(by: Operator, name: str, email: str, at: datetime) -> Onboarding:
     return Onboarding.objects.add_partner(name=name, email=email, request_key=uuid.uuid4(), by=by, at=at)
 
 
+def partner(by: Operator, person: Person, email: str) -> Added:
+    return Added(person, lambda at: add(by, person.tenant.name, email, at))
+
+
+def add_customer(person: Person, at: datetime, **facts: Any) -> Onboarding:
+    tenant = person.tenant
+    about: dict[str, Any] = {"name": tenant.name, "email": f"it@{tenant.domain}", "request_key": uuid.uuid4()}
+    return Onboarding.objects.add_customer(**about, at=at, **facts)
+
+
+def customer(admin: Person, person: Person, sku: str, add_ons: Sequence[str] = ()) -> Added:
+    """By a Partner's Admin, who may not be there yet."""
+    return Added(person, lambda at: add_customer(person, at, by=known(admin), sku=sku, add_ons=add_ons))
+
+
+def of_the_vendor(partner: str, person: Person, sku: str) -> Added:
+    """By Vendor staff, below this Partner."""
+    facts = {"sku": sku, "source": Organization.Source.VENDOR}
+    return Added(person, lambda at: add_customer(person, at, by=staff(), partner=of(partner), **facts))
+
+
+def staff() -> Operator:
+    """Somebody of the Vendor's, whom nobody can sign in as."""
+    facts = {"name": "Vendor staff", "email": "staff@vendor.example", "is_staff": True, "password": make_password(None)}
+    return Operator.objects.get_or_create(username="staff", defaults=facts)[0]
+
+
 def identity(person: Person) -> Identity:
     return Identity(person.tenant.tid, person.oid, person.name, person.username, person.username)
 
@@ -203,6 +278,10 @@ def connect(organization: Organization, person: Person, at: datetime) -> None:
     run.done = run.total = tenant.users
     run.seats = round(tenant.users * 0.8)
     tenant_import.finish(run, at)
+
+
+def convert(customer: Person, admin: Person, at: datetime, *, expires_on: date) -> None:
+    of(customer.tenant.name).subscription.convert(by=known(admin), at=at, expires_on=expires_on)
 
 
 def fail(organization: Organization, person: Person, at: datetime) -> None:

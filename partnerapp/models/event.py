@@ -76,7 +76,7 @@ class Event(models.Model):
         VISITOR = "visitor", _("Visitor")
 
     id = models.BigAutoField(primary_key=True)
-    organization = models.ForeignKey(Organization, models.DO_NOTHING, null=True, related_name="events")
+    organization = models.ForeignKey(Organization, models.DO_NOTHING, null=True, related_name="events", db_index=False)
     distributor_id = models.BigIntegerField(null=True)
     partner_id = models.BigIntegerField(null=True)
     at = models.DateTimeField()
@@ -91,8 +91,10 @@ class Event(models.Model):
         db_table = "event"
         indexes = [
             models.Index(fields=["organization", "id"], name="event_of_organization"),
-            models.Index(fields=["distributor_id", "id"], name="event_of_distributor"),
-            models.Index(fields=["partner_id", "id"], name="event_of_partner"),
+            models.Index(fields=["distributor_id", "at", "id"], name="event_of_distributor"),
+            models.Index(fields=["partner_id", "at", "id"], name="event_of_partner"),
+            models.Index(fields=["distributor_id", "kind", "at", "id"], name="event_of_distributor_by_kind"),
+            models.Index(fields=["partner_id", "kind", "at", "id"], name="event_of_partner_by_kind"),
             models.Index(fields=["kind", "id"], name="event_of_kind"),
         ]
         constraints = [

@@ -17,16 +17,16 @@ from django_htmx.http import trigger_client_event
 from partnerapp import access, clock, exports, selection, tables, toasts
 from partnerapp.access import OperatorRequest, page
 from partnerapp.models import Operator, Organization
-from partnerapp.pages.menu import menu, nothing_selected
+from partnerapp.pages.menu import menu
 from partnerapp.pages.rows import whole
-from partnerapp.tables import MOST, Asked, Matches, Table
+from partnerapp.tables import MOST, Asked, Matches, OrganizationTable, Table
 
 FORMATS = {"csv": exports.as_csv, "xlsx": exports.as_xlsx}
 MOVING_SECONDS, QUIET_SECONDS = 2, 10  # between two polls
 ROUND = 5  # polls, of which the last asks for all rows and the others for those that move
 
 
-def view(table: Table, tabs: Sequence[Table]) -> Any:
+def view(table: OrganizationTable, tabs: Sequence[OrganizationTable]) -> Any:
     """The view of a list; `tabs` are the lists beside it, itself included."""
 
     @require_safe
@@ -40,17 +40,17 @@ def view(table: Table, tabs: Sequence[Table]) -> Any:
     return listing
 
 
-def show(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpResponse:
+def show(request: OperatorRequest, asked: Asked, tabs: Sequence[OrganizationTable]) -> HttpResponse:
     at, operator = clock.now(), request.user
     matches = tables.search(asked, operator)
-    found = tables.page(asked, tables.matching(asked, operator, at, matches))
+    found = tables.page(asked, tables.matching(asked, operator, at, matches), operator)
     counts = tables.counts(asked, operator, at, matches, tabs)
     chosen = selection.chosen(request, at, asked)
     rows = rows_of(found.rows, asked.table, operator, at, {row.pk for row in chosen})
     here = {row.pk for row in found.rows}
     context = {
         "rows": rows,
-        "column": headings(asked.table),
+        "column": headings(asked.table, operator),
         "poll": next_poll(asked, [row["id"] for row in rows], rows),
         "toolbar": toolbar(asked, counts, matches),
         "pager": pager(asked, found, counts, matches),
@@ -59,37 +59,42 @@ def show(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
         **around(request, asked, chosen, at),
     }
     fragment = request.htmx and not request.htmx.history_restore_request
-    name = f"{asked.table.name}_list" if fragment else asked.table.name
+    name = f"{asked.table.template}_list" if fragment else asked.table.template
     response = render(request, f"organizations/{name}.html", context)
-    return remember(request, response, asked) if fragment else response
+    return remember(request, response, asked.here) if fragment else response
 
 
-def remember(request: OperatorRequest, response: HttpResponse, asked: Asked) -> HttpResponse:
+def remember(request: OperatorRequest, response: HttpResponse, here: str) -> HttpResponse:
     """The address bar says what is shown, without what is selected; typing a search leaves one step to go back."""
-    if access.current_page(request) != asked.here:
-        response.headers["HX-Replace-Url" if request.htmx.trigger == "search" else "HX-Push-Url"] = asked.here
+    if access.current_page(request) != here:
+        response.headers["HX-Replace-Url" if request.htmx.trigger == "search" else "HX-Push-Url"] = here
     return response
 
 
-def rows_of(found: Iterable[Any], table: Table, operator: Operator, at: datetime, chosen: set[int]) -> list[dict]:
-    return [{**table.row(row, operator, at), "selected": row.pk in chosen} for row in found]
+def rows_of(
+    found: Iterable[Any], table: OrganizationTable, operator: Operator, at: datetime, chosen: set[int]
+) -> list[dict]:
+    return [{**table.row(table, row, operator, at), "selected": row.pk in chosen} for row in found]
 
 
-def headings(table: Table) -> dict[str, str]:
+def headings(table: Table, operator: Operator) -> dict[str, str]:
     """Translated once for a page, since each row names them again on a small screen."""
-    return {name: str(words) for name, words in table.headings.items()}
+    return {name: str(words) for name, words in table.headings.items() if table.shows(words, operator)}
 
 
 def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], at: datetime) -> dict[str, Any]:
     """Title, Actions menu and selection bar: what the selected rows allow, from the rules (R30)."""
     table = asked.table
     add = {
-        "label": _("Add Partner"),
-        "url": reverse("add_partner"),
-        "refusal": access.refusal(request.user, "add_partner"),
+        "label": table.add_label,
+        "url": reverse(table.add),
+        "refusal": access.refusal(request.user, table.add) or table.adding(request.user, at),
     }
     listing = {
+        "name": table.name,
         "title": table.title,
+        "icon": table.icon,
+        "empty": {"title": table.empty[0], "text": table.empty[1]},
         "url": asked.here,
         "path": table.url,
         "state": {name: asked.params[name] for name in ("q", "chip", "order", "size") if name in asked.params},
@@ -101,8 +106,8 @@ def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], a
     return {
         "listing": listing,
         "selection": selection_of(request, chosen),
-        "menu": menu(request.user, chosen, at, add, table.kind),
-        "menu_hint": "" if chosen else nothing_selected(),
+        "menu": menu(request.user, table, chosen, at, add),
+        "menu_hint": "" if chosen else table.select_first,
     }
 
 
@@ -112,7 +117,7 @@ def selection_of(request: OperatorRequest, chosen: list[Organization]) -> dict[s
     return {"count": len(chosen), "names": names + more, "all": request.GET.get("all", "") if chosen else ""}
 
 
-def choosing(table: Table) -> Any:
+def choosing(table: OrganizationTable) -> Any:
     """The view that draws the selection bar and the Actions menu anew when the selection changes."""
 
     @require_safe
@@ -134,7 +139,7 @@ def toolbar(asked: Asked, counts: dict[str, int], matches: Matches) -> dict[str,
         {
             "name": chip.name,
             "label": chip.label,
-            "url": asked.url(chip=chip, order=table.orders[0]),
+            "url": asked.url(chip=chip, order=(not asked.q and chip.order) or table.orders[0]),
             "current": chip is asked.chip,
             "count": capped(counts[chip.name]),
             "tone": chip.tone if counts[chip.name] else "",
@@ -192,21 +197,22 @@ def tabs_of(current: Table, tabs: Sequence[Table], counts: dict[str, int]) -> li
 # Export -------------------------------------------------------------------------------------------------------------
 
 
-def exporting(table: Table) -> Any:
+def exporting(table: OrganizationTable) -> Any:
     """The view of a list's export: the selected rows, or everything that its filter leaves."""
 
     @require_safe
     @page(table.action)
     def export(request: OperatorRequest) -> HttpResponseBase:
-        at, asked = clock.now(), Asked.of(table, request.GET)
+        at, asked, operator = clock.now(), Asked.of(table, request.GET), request.user
         rows = exported(request, asked, at)
+        columns = [column for column in table.columns if table.shows(column[0], operator)]
         cells = (
-            [value(row, at) for _heading, value in table.columns]
-            for found in tables.pages(asked, rows)
+            [value(row, at) for _heading, value in columns]
+            for found in tables.pages(asked, rows, operator)
             for row in found
         )
         write = FORMATS.get(request.GET.get("format", ""), exports.as_csv)
-        return write(table.name, [heading for heading, _value in table.columns], cells)
+        return write(table.name, [heading for heading, _value in columns], cells)
 
     return export
 
@@ -236,7 +242,7 @@ def next_poll(asked: Asked, shown: Iterable[str], rows: list[dict], number: int 
     return {"url": f"{asked.table.url}?{query}", "seconds": MOVING_SECONDS if gone or moving else QUIET_SECONDS}
 
 
-def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpResponse:
+def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[OrganizationTable]) -> HttpResponse:
     """The rows as they are now: those that move, and each fifth time all that are shown.
 
     One that completed says so once; the next answer takes it away.
@@ -256,13 +262,13 @@ def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[Table]) -> HttpR
     counts = tables.counts(asked, operator, at, matches, tabs)
     context = {
         "rows": rows,
-        "column": headings(table),
+        "column": headings(table, operator),
         "gone": gone | left,
         "poll": next_poll(asked, [str(pk) for pk in sorted(shown - left)], rows, number),
         "tabs": tabs_of(table, tabs, counts),
         "toolbar": toolbar(asked, counts, matches),
     }
-    response = announce(render(request, "organizations/pending_poll.html", context), rows)
+    response = announce(render(request, f"organizations/{table.template}_poll.html", context), table, rows)
     if shown and shown <= left:
         return trigger_client_event(response, "organizations-changed", {})
     return trigger_client_event(response, "selection-changed", {}) if left & chosen else response
@@ -273,11 +279,14 @@ def listed(text: str) -> set[int]:
     return {int(pk) for pk in text.split(",")[: tables.SIZES[-1]] if selection.well_formed(pk)}
 
 
-def announce(response: HttpResponse, rows: list[dict]) -> HttpResponse:
+def announce(response: HttpResponse, table: OrganizationTable, rows: list[dict]) -> HttpResponse:
     """A toast for the rows that completed."""
     moved = [row for row in rows if row["moved"]]
+    if not moved or table.moves_to is None:
+        return response
     if len(moved) == 1:
-        text = _("{name}: import completed. It is in Partners now.").format(name=moved[0]["name"])
+        text = _("{name}: import completed. It is in {list} now.")
     else:
-        text = _("{count} imports completed. They are in Partners now.").format(count=len(moved))
-    return toasts.add(response, text, href=moved[0]["moved"]["url"]) if moved else response
+        text = _("{count} imports completed. They are in {list} now.")
+    words = text.format(name=moved[0]["name"], count=len(moved), list=table.moves_to.title)
+    return toasts.add(response, words, href=table.moves_to.url)

@@ -42,8 +42,12 @@ HEADINGS = {
 }
 
 
+def by_name(found: QuerySet) -> QuerySet:
+    return found.annotate(key=Lower("name"))
+
+
 def with_last_event(found: QuerySet) -> QuerySet:
-    return found.select_related("last_event", "invited_by").annotate(key=Lower("name"))
+    return by_name(found).select_related("last_event", "invited_by")
 
 
 def row_of(operator: Operator, me: Operator, at: datetime) -> dict[str, Any]:
@@ -97,7 +101,7 @@ def table(name: str, title: Any, standing: Any) -> Table:
         title=title,
         action="see_operators",
         kind="",
-        rows=lambda me: standing(access.colleagues_of(me)),
+        rows=lambda me: by_name(standing(access.colleagues_of(me))),
         shown=with_last_event,
         row=row_of,
         headings=HEADINGS,
@@ -127,14 +131,14 @@ def view(listed: Table) -> Any:
 
 def show(request: OperatorRequest, asked: Asked) -> HttpResponse:
     at, me = clock.now(), request.user
-    found = tables.page(asked, asked.table.rows(me))
+    found = tables.page(asked, asked.table.rows(me), me)
     counts = tables.counts(asked, me, at, Matches(), TABS)
     here = url(asked, after=asked.after, before=asked.before)
     shown = [asked.table.row(operator, me, at) for operator in known_to(me, found.rows)]
     context = {
         "listing": {"title": asked.table.title, "url": here, "path": asked.table.url, "add": add(me, at)},
         "rows": shown,
-        "column": lists.headings(asked.table),
+        "column": lists.headings(asked.table, me),
         "poll": add_mails(shown, found.rows) if asked.table is PENDING else None,
         "menu_hint": access.refusal(me, "change_role") or inactivity(me.acts_for, at),
         "tabs": lists.tabs_of(asked.table, TABS, counts),

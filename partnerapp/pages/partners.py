@@ -1,20 +1,26 @@
 """Invoice › Partners: the two lists and what is special about them."""
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, F, OuterRef, Prefetch, QuerySet, Subquery
+from typing import Any
+
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from onboarding.models import ImportRun
 from partnerapp import access
-from partnerapp.models import Event, Operator, Organization
+from partnerapp.models import Operator, Organization
 from partnerapp.pages import lists, rows
-from partnerapp.pages.chips import TRIAL_CHIPS
-from partnerapp.tables import Chip, Order, Table, instant
-from subscriptions.models import Product, Subscription, SubscriptionProduct
+from partnerapp.pages.chips import SUSPENDED_PARTNERS, TRIAL_CHIPS
+from partnerapp.pages.listed import imported_list, pending_list, with_products
+from subscriptions.models import Subscription
 
 PARTNER = Organization.Kind.PARTNER
-BY_NAME = Order("name", _("Name"), ("organization__name_key", "organization_id"))
+SPECIAL: dict[str, Any] = {
+    "action": "see_partners",
+    "kind": PARTNER,
+    "add": "add_partner",
+    "add_label": _("Add Partner"),
+    "select_first": _("Select a Partner first."),
+}
 
 
 def partners_of(operator: Operator) -> QuerySet[Subscription]:
@@ -23,82 +29,48 @@ def partners_of(operator: Operator) -> QuerySet[Subscription]:
     return visible.filter(distributor_id=operator.organization_id, kind=PARTNER)  # the keys of the lists' indexes
 
 
-def with_products_and_customers(found: QuerySet) -> QuerySet:
-    """Each with the names of its SKUs and add-ons, and the number of its customers: one statement for a page."""
-    held = SubscriptionProduct.objects.filter(subscription=OuterRef("pk"), until_at=None).order_by("product__name")
+def with_customers(found: QuerySet) -> QuerySet:
+    """Each with its products and the number of its customers: one statement for a page."""
     below = Organization.objects.filter(parent=OuterRef("pk")).order_by()
     customers = below.values("parent").annotate(number=Count("pk")).values("number")
-    return joined(found).annotate(
-        skus=ArraySubquery(held.filter(product__kind=Product.Kind.SKU).values("product__name")),
-        add_ons=ArraySubquery(held.filter(product__kind=Product.Kind.ADDON).values("product__name")),
-        customers=Coalesce(Subquery(customers), 0),
-        blocker=F("blocked_by__name"),
-    )
+    return with_products(found).annotate(customers=Coalesce(Subquery(customers), 0))
 
 
-def joined(found: QuerySet) -> QuerySet:
-    """Each with its organization, which confirms the copied keys (so its own indexes give the other orders), but without
-    the words that only a search reads.
-    """
-    confirmed = found.filter(organization__distributor_id=F("distributor_id"), organization__kind=F("kind"))
-    return confirmed.select_related("organization").defer("organization__search", "organization__search_text")
-
-
-def with_onboarding(found: QuerySet) -> QuerySet:
-    events = Event.objects.filter(organization=OuterRef("organization_id")).order_by("-pk")
-    errors = events.filter(kind="pre_import_error").order_by().values("organization").annotate(number=Count("pk"))
-    runs = Prefetch("organization__import_runs", ImportRun.objects.filter(ImportRun.OPEN))
-    more = joined(found).select_related("organization__onboarding__link_message", "organization__parent")
-    return more.prefetch_related(runs).annotate(
-        log_kind=Subquery(events.values("kind")[:1]),
-        log_at=Subquery(events.values("at")[:1]),
-        import_errors=Coalesce(Subquery(errors.values("number")), 0),
-    )
-
-
-PARTNERS = Table(
+PARTNERS = imported_list(
+    **SPECIAL,
     name="partners",
     title=_("Partners"),
-    action="see_partners",
-    kind=PARTNER,
     rows=lambda operator: partners_of(operator).filter(imported_at__isnull=False),
-    shown=with_products_and_customers,
+    shown=with_customers,
     row=rows.partner_row,
     headings=rows.PARTNER_HEADINGS,
     columns=rows.PARTNER_COLUMNS,
-    chips=[Chip("all", _("All"), lambda found, at: found), *TRIAL_CHIPS],
-    orders=[
-        Order("ends", _("Ends soonest"), ("sort_at", "organization_id"), read=instant),
-        BY_NAME,
-        Order("newest", _("Newest"), ("organization__created_at", "organization_id"), descending=True, read=instant),
-    ],
+    chips=[*TRIAL_CHIPS, SUSPENDED_PARTNERS],
+    icon="building",
+    empty=(
+        _("No active Partners yet"),
+        _(
+            "A Partner gets an email with an activation link. Its 14-day trial starts when Microsoft 365 is connected and "
+            "the import is complete; then it appears here."
+        ),
+    ),
 )
-PENDING_PARTNERS = Table(
+PENDING_PARTNERS = pending_list(
+    **SPECIAL,
     name="pending_partners",
     title=_("Pending Partners"),
-    action="see_partners",
-    kind=PARTNER,
     rows=lambda operator: partners_of(operator).filter(imported_at=None),
     watched=partners_of,
-    shown=with_onboarding,
-    row=rows.pending_row,
-    headings=rows.PENDING_HEADINGS,
-    columns=rows.PENDING_COLUMNS,
-    chips=[
-        Chip("all", _("All"), lambda found, at: found.filter(withdrawn_at=None)),
-        Chip(
-            "error",
-            _("Pre-import error"),
-            lambda found, at: found.filter(withdrawn_at=None, organization__onboarding__error_at__isnull=False),
-            tone="bad",
+    moves_to=PARTNERS,
+    headings=rows.PENDING_PARTNER_HEADINGS,
+    columns=rows.PENDING_PARTNER_COLUMNS,
+    empty=(
+        _("Nobody is waiting"),
+        _(
+            "A Partner that you add is here until its import is complete. You see what it waits for and can copy its "
+            "activation link."
         ),
-        Chip("withdrawn", _("Withdrawn"), lambda found, at: found.filter(withdrawn_at__isnull=False)),
-    ],
-    orders=[
-        Order("newest", _("Newest"), ("organization_id",), descending=True),
-        Order("oldest", _("Oldest"), ("organization_id",)),
-        BY_NAME,
-    ],
+    ),
 )
 TABS = [PARTNERS, PENDING_PARTNERS]
 

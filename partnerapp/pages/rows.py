@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.urls import reverse
@@ -15,6 +16,7 @@ from partnerapp import access, dates
 from partnerapp.actions import Action
 from partnerapp.models import Message, Operator, Organization
 from partnerapp.models.event import WORDS
+from partnerapp.tables import MOST, OrganizationTable
 from subscriptions.models import Subscription
 from subscriptions.models.states import State
 
@@ -22,38 +24,87 @@ SHOWN_STATES = {  # where the state says more than the level: tone, icon
     State.HELD: ("warn", "player-pause"),
     State.EXPIRED: ("over", "clock"),
     State.CANCELLED: ("over", "circle-minus"),
+    State.SUSPENDED: ("over", "player-pause"),
 }
 
 
-PARTNER_HEADINGS = {
+SOURCE, PARTNER = gettext_lazy("Source"), gettext_lazy("Partner")
+HEADINGS = {  # of a list of those whose import is complete; `since` and `add_ons` are words inside a column
     "level": gettext_lazy("Subscription level"),
     "trial": gettext_lazy("Trial"),
     "after": gettext_lazy("After trial"),
-    "skus": gettext_lazy("SKUs"),
-    "customers": gettext_lazy("Customers"),
     "seats": gettext_lazy("Seats"),
-    "extended": gettext_lazy("Extended"),
     "since": gettext_lazy("since {}"),
     "add_ons": gettext_lazy("add-ons"),
 }
+PARTNER_HEADINGS = {
+    "name": gettext_lazy("Organization"),
+    "skus": gettext_lazy("SKUs"),
+    "customers": gettext_lazy("Customers"),
+    "extended": gettext_lazy("Extended"),
+    **HEADINGS,
+}
+CUSTOMER_HEADINGS = {
+    "name": gettext_lazy("Customer"),
+    "source": SOURCE,
+    "partner": PARTNER,
+    "skus": gettext_lazy("SKU and add-ons"),
+    "expiration": gettext_lazy("Expiration date"),
+    "ends": gettext_lazy("Access ends at 24:00 UTC of this day"),
+    **HEADINGS,
+}
 
 
-def partner_row(subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
-    """A Partner (or customer) whose import is complete."""
+def imported_cells(subscription: Any, at: datetime) -> dict[str, Any]:
+    """What the lists show of a Partner as of a customer whose import is complete."""
     return {
         **organization_cells(subscription.organization),
         **subscription_cells(subscription, at),
         "after": after_trial(subscription, at),
         "skus": subscription.skus,
         "add_ons": subscription.add_ons,
-        "customers": whole(subscription.customers),
         "seats": whole(subscription.seats),
-        "extended_at": subscription.extended_at,
     }
 
 
+def partner_row(table: OrganizationTable, subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
+    extended_at, customers = subscription.extended_at, whole(subscription.customers)
+    return {**imported_cells(subscription, at), "customers": customers, "extended_at": extended_at}
+
+
+def customer_row(table: OrganizationTable, subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
+    origin_and_end = {**origin(subscription.organization), "expires_on": subscription.expires_on}
+    return {**imported_cells(subscription, at), **origin_and_end}
+
+
+def origin(organization: Organization) -> dict[str, str]:
+    """Who created a customer, and below which Partner."""
+    return {"source": organization.get_source_display(), "partner": organization.owner.name}
+
+
 def organization_cells(organization: Organization) -> dict[str, Any]:
-    return {"id": str(organization.pk), "name": organization.name, "email": organization.notification_email}
+    pk = organization.pk
+    return {
+        "id": str(pk),
+        "name": organization.name,
+        "email": organization.notification_email,
+        "url": organization_url(pk),
+    }
+
+
+def organization_url(pk: int) -> str:
+    """An organization's page."""
+    return page_url("organization", pk)
+
+
+def page_url(name: str, pk: int) -> str:
+    """The page of this name about this row. Looking a URL up takes longer than the rest of a row."""
+    return address(name).replace("0", str(pk))
+
+
+@cache
+def address(name: str) -> str:
+    return reverse(name, args=[0])
 
 
 def whole(number: int | None) -> str:
@@ -66,7 +117,7 @@ def subscription_cells(subscription: Subscription, at: datetime) -> dict:
     state = subscription.state(at)
     tone, icon = SHOWN_STATES.get(state, ("", ""))
     shown = {"word": state.label, "tone": tone, "icon": icon} if state in SHOWN_STATES else None
-    since = {State.PRODUCTION: subscription.converted_at, State.CANCELLED: subscription.cancelled_at}.get(state)
+    since = subscription.since(at) if state in {State.PRODUCTION, State.CANCELLED, State.SUSPENDED} else None
     return {"level": subscription.level, "state": shown, "since": since, "trial": trial(subscription, at)}
 
 
@@ -110,7 +161,8 @@ def blocked_by(subscription: Any) -> str:
 # Pending ------------------------------------------------------------------------------------------------------------
 
 
-PENDING_HEADINGS = {
+PENDING_PARTNER_HEADINGS = {
+    "name": gettext_lazy("Organization"),
     "email": gettext_lazy("Email"),
     "onboarding": gettext_lazy("Onboarding"),
     "waiting": gettext_lazy("Waiting for"),
@@ -118,34 +170,59 @@ PENDING_HEADINGS = {
     "log": gettext_lazy("Event log messages"),
     "expires": gettext_lazy("Link expires"),
 }
+PENDING_CUSTOMER_HEADINGS = {
+    **PENDING_PARTNER_HEADINGS,
+    "name": gettext_lazy("Customer"),
+    "source": SOURCE,
+    "partner": PARTNER,
+}
 
 
-def pending_row(subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
+def pending_row(table: OrganizationTable, subscription: Any, operator: Operator, at: datetime) -> dict[str, Any]:
     """One on its way; `moved` says that its import completed while the page was open."""
     organization = subscription.organization
     onboarding = organization.onboarding
     organization.subscription, onboarding.organization = subscription, organization
     complete, withdrawn = subscription.imported_at is not None, subscription.withdrawn_at is not None
     message = onboarding.link_message
-    here = reverse("pending_partners")
     return {
         **organization_cells(organization),
-        "copy": button(operator, onboarding.copying(at), organization, here),
+        **origin(organization),
+        "copy": button(operator, onboarding.copying(at), organization, table.url),
         "mail": mail(message),
         "withdrawn_at": subscription.withdrawn_at,
         "converted_at": subscription.converted_at,
         "steps": steps(onboarding),
         "progress": progress(onboarding),
-        "error": problem_of(organization, operator, at, here),
+        "error": problem_of(organization, operator, at, table.url),
         "waiting": {} if complete else waiting(onboarding, at),
         "moving": not complete and not withdrawn and (onboarding.waits_for_us or being_sent(message)),
         "import_errors": subscription.import_errors,
+        "log_url": log_of(organization),
+        "log": whole(subscription.log_count) if subscription.log_count <= MOST else f"{whole(MOST)}+",
         "log_message": WORDS.get(subscription.log_kind, ""),
         "log_at": subscription.log_at,
         "expires_at": link_expires_at(onboarding),
         "expired": at >= onboarding.link_expires_at,
-        "moved": {"text": _("Import completed: moved to Partners"), "url": reverse("partners")} if complete else None,
-    }  # fmt: skip
+        "moved": moved(table) if complete else None,
+    }
+
+
+def log_of(organization: Organization) -> str:
+    """The address of an organization's part of the event log."""
+    return f"{log()}?organization={organization.pk}"
+
+
+@cache
+def log() -> str:
+    return reverse("events")
+
+
+def moved(table: OrganizationTable) -> dict[str, Any]:
+    """Where a row that completed went (R5)."""
+    assert table.moves_to is not None
+    text = _("Import completed: moved to {list}").format(list=table.moves_to.title)
+    return {"text": text, "url": table.moves_to.url}
 
 
 def link_expires_at(onboarding: Any) -> datetime | None:
@@ -196,8 +273,11 @@ NAMED: Columns = [
     (gettext_lazy("Organization name"), lambda row, at: row.organization.name),
     (gettext_lazy("Notification email"), lambda row, at: row.organization.notification_email),
 ]
-PARTNER_COLUMNS: Columns = [
-    *NAMED,
+OF_A_PARTNER: Columns = [
+    (SOURCE, lambda row, at: row.organization.get_source_display()),
+    (PARTNER, lambda row, at: row.organization.owner.name),
+]
+IMPORTED: Columns = [
     (gettext_lazy("Subscription level"), lambda row, at: row.level),
     (gettext_lazy("State"), lambda row, at: str(row.state(at).label)),
     (gettext_lazy("Trial started"), lambda row, at: row.started_at),
@@ -207,9 +287,13 @@ PARTNER_COLUMNS: Columns = [
     (gettext_lazy("In production since"), lambda row, at: row.converted_at),
     (gettext_lazy("SKUs"), lambda row, at: ", ".join(row.skus)),
     (gettext_lazy("Add-ons"), lambda row, at: ", ".join(row.add_ons)),
-    (gettext_lazy("Customers"), lambda row, at: row.customers),
-    (gettext_lazy("Seats"), lambda row, at: row.seats),
 ]
+SEATS: Columns = [(gettext_lazy("Seats"), lambda row, at: row.seats)]
+PARTNER_COLUMNS: Columns = [*NAMED, *IMPORTED, (gettext_lazy("Customers"), lambda row, at: row.customers), *SEATS]
+EXPIRATION: Columns = [
+    (gettext_lazy("Expiration date"), lambda row, at: row.expires_on and f"{row.expires_on:%Y-%m-%d}")
+]
+CUSTOMER_COLUMNS: Columns = [*NAMED, *OF_A_PARTNER, *IMPORTED, *EXPIRATION, *SEATS]
 
 
 def of_onboarding(value: Callable[[Any, datetime], Any]) -> Callable[[Any, datetime], Any]:
@@ -230,13 +314,15 @@ def status_words(onboarding: Any, at: datetime) -> str:
     return link_words(onboarding) if first else onboarding.status.words
 
 
-PENDING_COLUMNS: Columns = [
-    *NAMED,
+PENDING: Columns = [
     (gettext_lazy("Onboarding"), of_onboarding(status_words)),
     (gettext_lazy("Waiting for"), of_onboarding(lambda onboarding, at: waiting(onboarding, at)["text"])),
     (gettext_lazy("Waiting since"), of_onboarding(lambda onboarding, at: onboarding.waiting_since)),
     (gettext_lazy("Import errors"), lambda row, at: row.import_errors),
-    (gettext_lazy("Event log messages"), lambda row, at: str(WORDS.get(row.log_kind, ""))),
-    (gettext_lazy("Latest message"), lambda row, at: row.log_at),
+    (gettext_lazy("Event log messages"), lambda row, at: row.log_count),
+    (gettext_lazy("Latest message"), lambda row, at: str(WORDS.get(row.log_kind, ""))),
+    (gettext_lazy("Latest message at"), lambda row, at: row.log_at),
     (gettext_lazy("Link expires"), of_onboarding(lambda onboarding, at: link_expires_at(onboarding))),
 ]
+PENDING_PARTNER_COLUMNS: Columns = [*NAMED, *PENDING]
+PENDING_CUSTOMER_COLUMNS: Columns = [*NAMED, *OF_A_PARTNER, *PENDING]

@@ -1,5 +1,6 @@
 """The catalogue (SKUs and add-ons), and what a subscription holds."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,6 @@ class SubscriptionProduct(models.Model):
         return models.Prefetch(f"{path}holdings", cls.objects.filter(until_at=None), to_attr="held_now")
 
     @classmethod
-    def provision(cls, subscription: "Subscription", products: models.QuerySet[Product], at: datetime) -> None:
+    def provision(cls, subscription: "Subscription", products: Iterable[Product], at: datetime) -> None:
         rows = [SubscriptionProduct(subscription=subscription, product=p, from_at=at) for p in products]
         SubscriptionProduct.objects.bulk_create(rows)

@@ -5,6 +5,7 @@ import re
 from playwright.sync_api import Locator, Page, expect
 
 PARTNERS, PENDING = "/invoice/partners/", "/invoice/partners/pending/"
+CUSTOMERS, PENDING_CUSTOMERS = "/manage/customers/", "/manage/customers/pending/"
 OPERATORS, PENDING_OPERATORS = "/operators/", "/operators/pending/"
 
 

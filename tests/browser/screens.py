@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from playwright.sync_api import Page, expect
 
 from tests.browser import portal
-from tests.browser.portal import OPERATORS, PARTNERS, PENDING, PENDING_OPERATORS
+from tests.browser.portal import CUSTOMERS, OPERATORS, PARTNERS, PENDING, PENDING_CUSTOMERS, PENDING_OPERATORS
 
 Step = Callable[[Page], object]
 ACTIONS = "/organizations/actions"
@@ -52,8 +52,17 @@ def follow(name: str) -> Step:
     return lambda page: page.get_by_role("link", name=name).first.click()
 
 
+def follow_inside(name: str) -> Step:
+    """A link of the page itself, not of the navigation."""
+    return lambda page: page.get_by_role("main").get_by_role("link", name=name).first.click()
+
+
 def fill(label: str, text: str) -> Step:
     return lambda page: portal.drawer(page).get_by_label(label).fill(text)
+
+
+def check(label: str) -> Step:
+    return lambda page: portal.drawer(page).get_by_label(label).check()
 
 
 def apply(page: Page) -> None:
@@ -119,6 +128,12 @@ def row_drawer(path: str, action: str, name: str) -> Screen:
 DRAWERS = {name: drawer(*choice) for name, choice in CHOICES.items()}
 DRAWERS |= {name: row_drawer(*choice) for name, choice in ROW_CHOICES.items()}
 DRAWERS["invite_operator"] = Screen(OPERATORS, (press("Invite operator"),))
+BOB = "Bob Berg"
+ADD_CUSTOMER = (lambda page: portal.choose(page, "Add customer"),)
+TAILWIND = (
+    *ADD_CUSTOMER, fill("Organization name", "Tailwind Traders"), fill("Notification email", "it@tailwind.example"),
+)  # fmt: skip
+DRAWERS["add_customer"] = Screen(CUSTOMERS, ADD_CUSTOMER, BOB)
 ADD = DRAWERS["add_partner"].steps
 SEVERAL = (*ADD, follow("Add several at once"), follow("Add one"), follow("Add several at once"))
 LINES = "Fourth Coffee <it@fourthcoffee.example>\nRelecloud, it@relecloud\nFabrikam\tit@fabrikam.example"
@@ -128,6 +143,12 @@ ANSWERS = {
     "add_several_checked": Screen(PARTNERS, (*SEVERAL, fill("Partners", LINES), apply)),
     "mail_preview": Screen(PARTNERS, (*FILLED, lambda page: page.get_by_text("Preview of the email").click())),
     "form_error": Screen(PARTNERS, (*FILLED, fill("Notification email", "it@fourthcoffee"), apply)),
+    "add_customer_filled": Screen(CUSTOMERS, (*TAILWIND, check("Professional MSP 2025"), check("Audit 2025")), BOB),
+    "add_customer_error": Screen(
+        CUSTOMERS,
+        (*TAILWIND, fill("Notification email", "it@tailwind"), check("Essentials MSP 2025"), apply),
+        BOB,
+    ),
     "invited_already": Screen(
         OPERATORS, (*DRAWERS["invite_operator"].steps, fill("Email", "victor@contoso.example"), apply)
     ),
@@ -144,6 +165,14 @@ LISTS = {
     "nothing_in_this_state": Screen(f"{PENDING}?chip=withdrawn"),
     "none_yet": Screen(PARTNERS, person="Mallory Moss"),
     "none_pending": Screen(PENDING, person="Mallory Moss"),
+    "customers": Screen(CUSTOMERS, person=BOB),
+    "customers_of_all_partners": Screen(CUSTOMERS),
+    "pending_customers": Screen(PENDING_CUSTOMERS, person=BOB),
+    "pending_customers_of_all_partners": Screen(PENDING_CUSTOMERS),
+    "customer_of_a_partner": Screen(CUSTOMERS, (select("VanArsdel"), press("Actions"))),
+    "customers_suspended": Screen(f"{CUSTOMERS}?chip=suspended", person=BOB),
+    "no_customers": Screen(CUSTOMERS, person="Mallory Moss"),
+    "no_pending_customers": Screen(PENDING_CUSTOMERS, person="Mallory Moss"),
     "operators": Screen(OPERATORS),
     "pending_operators": Screen(PENDING_OPERATORS),
     "operator_menu": Screen(OPERATORS, (press("Actions for Beate Brandt"),)),
@@ -151,6 +180,26 @@ LISTS = {
     "operator_menu_of_a_viewer": Screen(OPERATORS, (press("Actions for Alice Adler"),), person="Victor Vance"),
     "no_pending_operators": Screen(PENDING_OPERATORS, person="Mallory Moss"),
     "viewer": Screen(PARTNERS, (select("Fabrikam"), press("Actions")), person="Victor Vance"),
+}
+EVENTS = "/events/"
+LOG = {
+    "events": Screen(EVENTS),
+    "events_of_one": Screen(PARTNERS, (follow("Lucerne"), follow_inside("Event log"), press("Export"))),
+    "events_nothing": Screen(f"{EVENTS}?q=zzz&from=2030-01-01"),
+    "event_details": Screen(EVENTS, (follow("Upgrade held"),)),
+    "event_page": Screen(
+        EVENTS, (lambda page: page.goto(page.get_by_role("link", name="Added").first.get_attribute("href")),)
+    ),
+}
+ORGANIZATIONS = {
+    "organization": Screen(PARTNERS, (follow("Fabrikam"),)),
+    "organization_actions": Screen(PARTNERS, (follow("Tailspin"), press("Actions"))),
+    "organization_held": Screen(PARTNERS, (follow("Lucerne"),)),
+    "organization_production": Screen(PARTNERS, (follow("Northwind"),)),
+    "organization_pending": Screen(PENDING, (follow("Adatum"),)),
+    "organization_stopped": Screen(PENDING, (follow("Proseware"),), person="Victor Vance"),
+    "own_organization": Screen(EVENTS, (follow("Your subscription"),), person="Charlie Cole"),
+    "own_distributor": Screen(PARTNERS, (follow("Fabrikam"), follow("Contoso Distribution"))),
 }
 PAGES = {
     "sign_in": Screen("/signin/", person=""),
@@ -161,8 +210,6 @@ PAGES = {
         person="",
     ),
     "account_picker": Screen("/signin/", (press("Sign in with Microsoft"),), person=""),
-    "production": Screen("/", person="Bob Berg"),
-    "trial": Screen("/", person="Charlie Cole"),
     "preferences": Screen("/preferences/"),
     "profile_menu": Screen(PARTNERS, (lambda page: page.locator("[popovertarget=profile-menu]").click(),)),
     "shortcuts": Screen(PARTNERS, (press("Keyboard shortcuts"),)),

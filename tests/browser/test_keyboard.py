@@ -4,6 +4,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.portal import (
+    CUSTOMERS,
     PARTNERS,
     PENDING,
     PENDING_OPERATORS,
@@ -52,7 +53,7 @@ def open_drawer(page: Page, path: str, action: str, names: list[str]) -> None:
         expect(page.locator("#selection")).to_contain_text(f"{number} selected")
     reach(actions(page), "Shift+Tab")
     keys(page, "Enter")
-    expect(item(page, "Add Partner")).to_be_focused()
+    expect(page.locator("#actions-menu .menu-item").first).to_be_focused()
     reach(item(page, action), "ArrowDown")
     keys(page, "Enter")
     expect(drawer(page)).to_be_visible()
@@ -132,6 +133,25 @@ def test_somebody_is_invited_and_the_row_says_when_the_mail_was_sent(alice):
     expect(row(alice, "Rita")).to_contain_text("Invitation sent", timeout=30_000)
 
 
+def test_a_customer_is_added_by_keys_alone(signed_in):
+    """Of the SKUs an arrow key chooses, of the add-ons each is ticked by itself."""
+    bob = signed_in("Bob Berg")
+    open_drawer(bob, CUSTOMERS, "Add customer", [])
+    keys(bob, *"Relecloud North", "Tab", *"it@north.example", "Tab", "Space")
+    expect(drawer(bob).get_by_role("radio", name="Essentials MSP 2025")).to_be_checked()
+    keys(bob, "ArrowDown")
+    expect(drawer(bob).get_by_role("radio", name="Professional MSP 2025")).to_be_checked()
+    for add_on in ("Audit 2025", "Hybrid 2025"):
+        reach(drawer(bob).get_by_role("checkbox", name=add_on))
+        keys(bob, "Space")
+    assert {where_tab_leads(bob) for _press in range(20)} <= {"inside", "nowhere"}
+    keys(bob, "Control+Enter")
+    expect(drawer(bob)).to_be_hidden()
+    expect(bob.locator("#toasts")).to_contain_text("Relecloud North was added")
+    settle(bob)
+    expect(actions(bob)).to_be_focused()
+
+
 def test_a_button_gets_the_focus_back(alice):
     alice.goto(PARTNERS)
     add = alice.locator("#add")
@@ -200,3 +220,43 @@ def test_a_row_that_is_drawn_anew_keeps_the_focus(alice):
         alice.clock.fast_forward(11_000)
     settle(alice)
     expect(copy).to_be_focused()
+
+
+def test_event_details_are_opened_and_left_and_the_focus_returns(alice):
+    alice.goto("/events/")
+    link = alice.get_by_role("link", name="Upgrade held").first
+    reach(link)
+    keys(alice, "Enter")
+    expect(drawer(alice)).to_be_visible()
+    settle(alice)
+    assert {where_tab_leads(alice) for _press in range(12)} <= {"inside", "nowhere"}
+    reach(alice.get_by_role("button", name="Copy for support"))
+    keys(alice, "Enter")
+    assert "Message: Upgrade held" in alice.evaluate("navigator.clipboard.readText()")
+    keys(alice, "Escape")
+    expect(drawer(alice)).to_have_count(0)
+    expect(link).to_be_focused()
+
+
+def test_the_log_is_narrowed_by_keys(alice):
+    alice.goto("/events/")
+    keys(alice, "/", *"lucerne")
+    expect(alice.get_by_test_id("row").filter(has_not_text="Lucerne")).to_have_count(0)
+    expect(row(alice, "Upgrade held")).to_be_visible()
+    reach(alice.get_by_role("link", name="Problems"))
+    keys(alice, "Enter")
+    expect(alice.get_by_test_id("row")).to_have_count(1)
+    assert alice.url.endswith("/events/?q=lucerne&chip=problems")
+
+
+def test_after_an_action_an_organizations_page_shows_what_became_of_it(alice):
+    alice.goto(PARTNERS)
+    alice.get_by_role("link", name="Wingtip").click()
+    reach(alice.get_by_role("button", name="Convert to production account"))
+    keys(alice, "Enter")
+    expect(drawer(alice)).to_be_visible()
+    settle(alice)
+    keys(alice, "ArrowDown", "Control+Enter")
+    expect(alice.get_by_role("main").get_by_text("Converted to Production")).to_be_visible()
+    expect(alice.locator("#organization .badge")).to_have_text("Production")
+    assert alice.evaluate("document.activeElement !== document.body")

@@ -1,5 +1,6 @@
 """Add Partner (R1-R6): name and notification email; everything else is given, in one transaction."""
 
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +10,7 @@ from django.urls import reverse
 
 from onboarding.models import Onboarding
 from partnerapp.models import Event, Message, Organization
-from subscriptions.models import Subscription
+from subscriptions.models import Product, Subscription
 from tests.factories import DAY, NOW, fresh, partner, pending_partner
 
 URL = "/organizations/actions/add_partner/"
@@ -70,6 +71,7 @@ def test_the_event_says_who_added_whom(add):
     add()
     event = Event.objects.get(kind="added")
     assert (event.actor, event.at) == ("Alice Adler", NOW)
+    assert event.after.pop("products") == [product.code for product in Product.for_a_partner()]
     assert event.after == {"name": "Adatum", "notification_email": "it@adatum.example"}
 
 
@@ -210,7 +212,7 @@ def test_a_name_is_shown_as_it_was_typed_and_does_nothing(signed_in, alice, name
     page = client.post(URL, form(name=name, next=reverse("pending_partners")), follow=True).content.decode()
     assert Organization.objects.get(kind="partner").name == name
     escaped = name.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-    assert f'<span class="name">{escaped}</span>' in page
+    assert re.search(f'<a class="name" href="[^"]+">{re.escape(escaped)}</a>', page)
     assert "<script>alert" not in page
     assert 'hx-get="/x' not in page
 

@@ -83,12 +83,21 @@ DATUM_HOSPITAL = Tenant("Datum Hospital", "datumhospital.example", "US", users=4
 RELECLOUD = Tenant("Relecloud", "relecloud.example", "SE", users=95, consented=True)
 MARGIES_TRAVEL = Tenant("Margie's Travel", "margiestravel.example", "IE", users=22, consented=True)
 HUMONGOUS = Tenant("Humongous", "humongous.example", "US", users=2_400, consented=True)
+VANARSDEL = Tenant("VanArsdel", "vanarsdel.example", "NL", users=58, consented=True)
+LAMNA = Tenant("Lamna Healthcare", "lamna.example", "US", users=120, consented=True)
+MUNSONS = Tenant("Munson's Pickles", "munsons.example", "US", users=16, consented=True)
+NOD = Tenant("Nod Publishers", "nod.example", "GB", users=34, consented=True)
+FINE_ART = Tenant("School of Fine Art", "fineart.example", "FR", users=210, consented=True, withheld="User.Read.All")
+ORGANICS = Tenant("Best For You Organics", "organics.example", "US", users=47, consented=True)
+GRAPHIC_DESIGN = Tenant("Graphic Design Institute", "graphicdesign.example", "DK", users=150, consented=True)
+SOUTHRIDGE = Tenant("Southridge Video", "southridge.example", "US", users=29)
 BLUE_YONDER = Tenant("Blue Yonder", "blueyonder.example", "US", users=3, listed_last=True)
 PERSONAL = Tenant("Personal accounts", "outlook.example", users=0, listed_last=True, fixed_tid=PERSONAL_ACCOUNTS)
 
 TENANTS = (
     CONTOSO, LITWARE, NORTHWIND, FABRIKAM, TAILSPIN, WINGTIP, LUCERNE, TREY, ADATUM, PROSEWARE, FOURTH_COFFEE,
-    WOODGROVE, ALPINE, COHO, DATUM_HOSPITAL, RELECLOUD, MARGIES_TRAVEL, HUMONGOUS, BLUE_YONDER, PERSONAL,
+    WOODGROVE, ALPINE, COHO, DATUM_HOSPITAL, RELECLOUD, MARGIES_TRAVEL, HUMONGOUS, VANARSDEL, LAMNA, MUNSONS,
+    NOD, FINE_ART, ORGANICS, GRAPHIC_DESIGN, SOUTHRIDGE, BLUE_YONDER, PERSONAL,
 )  # fmt: skip
 
 ALICE = Person("Alice Adler", CONTOSO)
@@ -116,6 +125,14 @@ DANA = Person("Dana Day", DATUM_HOSPITAL)
 RITA = Person("Rita Reed", RELECLOUD)
 MARGIE = Person("Margie Marsh", MARGIES_TRAVEL)
 HUGO = Person("Hugo Hill", HUMONGOUS)
+VERA = Person("Vera Vos", VANARSDEL)
+LENA = Person("Lena Lang", LAMNA)
+MAX = Person("Max Munson", MUNSONS)
+NORA = Person("Nora Nash", NOD)
+FELIX = Person("Felix Faure", FINE_ART)
+OLIVIA = Person("Olivia Ott", ORGANICS)
+GRETA = Person("Greta Gram", GRAPHIC_DESIGN)
+SIMON = Person("Simon South", SOUTHRIDGE)
 PAT = Person("Pat Porter", PERSONAL, note="Personal account: the portal must refuse it")
 GUEST = Person(
     "Bob Berg (guest)",
@@ -134,6 +151,6 @@ EVE = Person(
 
 PEOPLE = (
     ALICE, VICTOR, BEATE, DIRK, NINA, MALLORY, BOB, CHARLIE, TINA, WILL, LUCY, THEO, ADA, ADAM, PAULA, FIONA, WANDA,
-    WALTER, ANTON, CORA, DANA, RITA, MARGIE, HUGO, PAT, GUEST, EVE,
+    WALTER, ANTON, CORA, DANA, RITA, MARGIE, HUGO, VERA, LENA, MAX, NORA, FELIX, OLIVIA, GRETA, SIMON, PAT, GUEST, EVE,
 )  # fmt: skip
 OTHERS = (PAT, GUEST, EVE)

@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("partnerapp", "0005_operator_last_event"),
+        ("partnerapp", "0006_event_order"),
     ]
 
     operations = [
@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
             field=models.ForeignKey(
                 null=True,
                 on_delete=django.db.models.deletion.DO_NOTHING,
+                db_index=False,
                 related_name="events",
                 to="partnerapp.organization",
             ),

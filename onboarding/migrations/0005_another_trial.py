@@ -7,8 +7,8 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("onboarding", "0003_seat_refresh"),
-        ("partnerapp", "0006_staff"),
+        ("onboarding", "0004_lists"),
+        ("partnerapp", "0007_staff"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
