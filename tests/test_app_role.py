@@ -59,7 +59,10 @@ def test_events_are_read_and_added(app):
     assert app.execute("SELECT count(*) FROM event").fetchone() == (2,)
 
 
-@pytest.mark.parametrize("table", ["organization", "subscription", "message", "period", "job", "django_session"])
+@pytest.mark.parametrize(
+    "table",
+    ["organization", "subscription", "message", "period", "job", "django_session", "product", "operator", "attempt"],
+)
 def test_everything_else_is_written(app, table):
     for verb in ("SELECT 1 FROM {}", "DELETE FROM {} WHERE false"):
         app.execute(sql.SQL(verb).format(sql.Identifier(table)))
@@ -71,3 +74,11 @@ def test_sequences_of_all_tables_are_usable(app):
     names = app.execute("SELECT oid::regclass::text FROM pg_class WHERE relkind = 'S'").fetchall()
     assert len(names) > 10
     assert all(app.execute("SELECT has_sequence_privilege(%s, 'USAGE')", name).fetchone()[0] for name in names)
+
+
+def test_staff_record_what_is_the_vendors_own(app):
+    """R31: an event without an organization, which is append-only like the others."""
+    values = "('2026-12-01', 'Stan', 'staff', 'product_added', '{}', '{}', '')"
+    app.execute(f"INSERT INTO event (at, actor, actor_kind, kind, before, after, reason) VALUES {values}")
+    with pytest.raises(InsufficientPrivilege):
+        app.execute("DELETE FROM event WHERE organization_id IS NULL")

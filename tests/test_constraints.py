@@ -242,6 +242,7 @@ ONBOARDING = [
     ("onboarding_steps_in_order", {"consented_at": None}),
     ("onboarding_steps_in_order", {"configured_at": NOW - 90 * DAY}),
     ("onboarding_steps_in_order", {"started_at": None, "tid": None, "started_oid": None}),
+    ("another_trial_is_allowed_with_a_reason", {"repeat_trial_allowed_at": NOW}),
     ("started_means_bound", {"tid": None}),
     ("started_means_bound", {"started_oid": None}),
     ("started_means_bound", {"started_at": None, "configured_at": None}),
@@ -299,8 +300,18 @@ def test_a_tree_is_not_cut_down_while_somebody_hangs_in_it(contoso, running):
         refused("foreign key", lambda: cursor.execute("DELETE FROM organization WHERE id = %s", [contoso.pk]))
 
 
+@pytest.mark.parametrize(
+    "facts", [{"actor_kind": "system"}, {"actor_kind": "operator"}, {"distributor_id": 1}, {"partner_id": 1}]
+)
+def test_an_event_stands_in_a_tree_or_is_the_vendors(db, facts):
+    """Only staff change what belongs to no organization."""
+    known = {"at": NOW, "actor": "Stan", "actor_kind": "staff", "kind": "product_added"}
+    refused("event_stands_in_a_tree_or_is_the_vendors", lambda: Event.objects.create(**(known | facts)))
+    Event.objects.create(**known)
+
+
 TRIED = {name for table in (ORGANIZATION, SUBSCRIPTION, OPERATOR, ONBOARDING) for name, facts in table} | {
-    "a_customer_is_suspended_by_its_date", "a_partner_is_suspended_with_a_reason",
+    "a_customer_is_suspended_by_its_date", "event_stands_in_a_tree_or_is_the_vendors", "a_partner_is_suspended_with_a_reason",
     "partner_hangs_below_its_distributor", "tenant_belongs_to_one_organization", "organization_request_key_key",
     "one_open_period", "period_ends_after_it_starts", "product_held_once", "product_name_key", "sent_means_accepted",
     "each_mail_once", "one_operator_per_microsoft_identity", "one_operator_per_email_and_organization",

@@ -9,7 +9,7 @@ from partnerapp.actions import Refused
 from partnerapp.models import Event, Message, Operator, Organization
 from partnerapp.models.distributor import add_distributor
 from subscriptions.models import Product
-from tests.factories import NOW, partner
+from tests.factories import DAY, NOW, customer, partner
 
 ADD = "/admin/partnerapp/organization/add/"
 KEY = str(uuid.UUID(int=7))
@@ -178,3 +178,63 @@ def test_an_operator_is_disabled_and_enabled_with_a_reason(staff, alice, victor,
 def test_other_verbs_and_other_people_are_not_there(staff, stan, alice, path):
     url = OPERATORS + path.format(stan=stan.pk, alice=alice.pk)
     assert staff.post(url, {"reason": "Because", "role": "viewer"}).status_code == 404
+
+
+# Vendor-sourced customers -------------------------------------------------------------------------------------------
+
+CUSTOMER = {"name": "Coho", "email": "it@coho.example", "sku": "essentials-msp-2025", "request_key": KEY}
+
+
+@pytest.fixture
+def northwind(contoso):
+    return partner(contoso, "Northwind", converted_at=NOW)
+
+
+def add_below(organization):
+    return f"/admin/partnerapp/organization/{organization.pk}/customers/add/"
+
+
+def test_a_customer_of_the_vendors_is_added_below_a_partner(staff, stan, northwind):
+    page = staff.get(add_below(northwind)).content.decode()
+    assert "What will happen" in page
+    answer = staff.post(add_below(northwind), CUSTOMER | {"add_ons": ["audit-2025"]})
+    made = Organization.objects.get(name="Coho")
+    assert (answer.status_code, answer.url) == (303, f"/admin/partnerapp/organization/{made.pk}/change/")
+    assert (made.source, made.parent, made.created_by) == ("vendor", northwind, stan)
+    assert made.subscription.held() == {"essentials-msp-2025", "audit-2025"}
+    event = Event.objects.get(organization=made, kind="added")
+    assert (event.actor, event.actor_kind) == ("Stan Stone", "staff")
+    assert Message.objects.get(organization=made).kind == "onboarding.activation_link"
+    assert staff.post(add_below(northwind), CUSTOMER).url == answer.url  # the same form twice
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"sku": ""}, "Choose exactly one SKU."),
+        ({"sku": ["essentials-msp-2025", "professional-msp-2025"]}, "Choose exactly one SKU."),
+        ({"add_ons": ["hybrid-2025"]}, "Northwind does not hold hybrid-2025."),
+        ({"sku": "nonsense"}, "Northwind does not hold nonsense."),
+        ({"name": "x" * 10_000}, "at most 120 characters"),
+    ],
+)
+def test_what_the_partner_does_not_hold_is_refused(staff, stan, northwind, wrong, sentence):
+    products = northwind.subscription.held() - {"hybrid-2025"}
+    northwind.subscription.resell(by=stan, at=NOW, products=products, reason="Less")
+    answer = staff.post(add_below(northwind), CUSTOMER | wrong)
+    assert answer.status_code == 422
+    assert sentence in answer.content.decode()
+    assert not Organization.objects.filter(kind="customer").exists()
+
+
+def test_nothing_is_added_below_an_inactive_partner(staff, stan, northwind):
+    """R27."""
+    northwind.subscription.suspend(by=stan, at=NOW + DAY, reason="Unpaid")
+    answer = staff.post(add_below(northwind), CUSTOMER)
+    assert answer.status_code == 422
+    assert "Northwind is suspended since" in answer.content.decode()
+
+
+def test_customers_are_added_below_partners_only(staff, contoso, northwind):
+    for other in (contoso, customer(northwind)):
+        assert staff.post(add_below(other), CUSTOMER).status_code == 404

@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
+from django.forms import Form
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -14,8 +15,11 @@ from django.urls import path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from onboarding import add_customer
 from onboarding.admin import VERBS as ONBOARDING_VERBS
-from partnerapp import clock
+from onboarding.forms import AddCustomer
+from onboarding.models import Onboarding
+from partnerapp import clock, drawers
 from partnerapp.actions import Refused
 from partnerapp.drawers import Drawer
 from partnerapp.forms import AddDistributor
@@ -97,7 +101,11 @@ class OrganizationAdmin(ReadOnlyAdmin):
     # Pages ----------------------------------------------------------------------------------------------------------
 
     def get_urls(self) -> list:
-        own = [path("<int:pk>/do/<slug:verb>/", self.admin_site.admin_view(self.verb), name="organization_verb")]
+        view = self.admin_site.admin_view
+        own = [
+            path("<int:pk>/do/<slug:verb>/", view(self.verb), name="organization_verb"),
+            path("<int:pk>/customers/add/", view(self.add_customer), name="organization_add_customer"),
+        ]
         return own + super().get_urls()
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -141,15 +149,33 @@ class OrganizationAdmin(ReadOnlyAdmin):
                 return self.added(request, form)
             except Refused as refused:
                 refusal = str(refused)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": _("Add a distributor"),
-            "form": form,
-            "refusal": refusal,
-        }
-        status = 422 if request.method == "POST" else 200
+        return self.adding(request, form, refusal=refusal, title=_("Add a distributor"))
+
+    def adding(self, request: HttpRequest, form: Form, *, refusal: str, **more: Any) -> HttpResponse:
+        context = {**self.admin_site.each_context(request), "form": form, "refusal": refusal, **more}
+        status = 422 if form.is_bound else 200
         return TemplateResponse(request, "staff/add.html", context, status=status)
+
+    def add_customer(self, request: StaffRequest, pk: int) -> HttpResponse:
+        """A Vendor-sourced customer of this Partner, with products that the Partner holds (R3); only staff convert it (R24)."""
+        partner, at = load(pk), clock.now()
+        if partner.kind != Organization.Kind.PARTNER:
+            raise Http404
+        form = AddCustomer(partner, request.POST if request.method == "POST" else None)
+        refusal = add_customer.refusal(partner, at)
+        if request.method == "POST" and not refusal and form.is_valid():
+            facts = {**form.cleaned_data, "partner": partner, "source": Organization.Source.VENDOR}
+            try:
+                made = Onboarding.objects.add_customer(**facts, by=request.user, at=at).organization
+            except Refused as refused:
+                refusal = str(refused)
+            else:
+                words = _("{name} was added, and the activation link is on its way to {email}.")
+                messages.success(request, words.format(name=made.name, email=made.notification_email))
+                return HttpResponseRedirect(page_of(made), status=303)
+        told = drawers.listed([] if refusal else add_customer.of_adding(partner, at))
+        page = {"title": _("Add a customer"), "name": partner.name, "back": page_of(partner), "consequences": told}
+        return self.adding(request, form, refusal=refusal, **page)
 
     def added(self, request: HttpRequest, form: AddDistributor) -> HttpResponse:
         first = add_distributor(**form.cleaned_data, by=request.user, at=clock.now())  # type: ignore[arg-type]
@@ -182,4 +208,9 @@ def of_kind(organization: Organization) -> list[Drawer]:
 
 def offered(organization: Organization, at: datetime) -> list[dict[str, Any]]:
     """Every verb of this kind of organization; one that is refused says why (R30)."""
-    return [verbs.offer(drawer, organization, at, "admin:organization_verb") for drawer in of_kind(organization)]
+    offers = [verbs.offer(drawer, organization, at, "admin:organization_verb") for drawer in of_kind(organization)]
+    if organization.kind == Organization.Kind.PARTNER:
+        url = reverse("admin:organization_add_customer", args=[organization.pk])
+        add = {"label": _("Add a customer"), "icon": "plus", "url": url, "danger": False}
+        offers.insert(0, add | {"refusal": add_customer.refusal(organization, at)})
+    return offers
