@@ -7,7 +7,6 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 
 from onboarding import tenant_import
@@ -254,9 +253,7 @@ def of_the_vendor(partner: str, person: Person, sku: str) -> Added:
 
 
 def staff() -> Operator:
-    """Somebody of the Vendor's, whom nobody can sign in as."""
-    facts = {"name": "Vendor staff", "email": "staff@vendor.example", "is_staff": True, "password": make_password(None)}
-    return Operator.objects.get_or_create(username="staff", defaults=facts)[0]
+    return Operator.objects.get(username=STELLA[0])
 
 
 def identity(person: Person) -> Identity:

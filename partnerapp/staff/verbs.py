@@ -41,7 +41,9 @@ def form_of(drawer: Drawer, *args: Any, **about: Any) -> Form:
     """The drawer's form, and why: it is asked last, and must be said."""
     form = drawer.form(*args, **about)
     form.fields.pop("reason", None)
-    form.fields["reason"] = Reason(required=True, help_text=_("Kept with the event, and told in the mail about it."))
+    reason = Reason(required=True, help_text=_("Kept with the event, and told in the mail about it, if there is one."))
+    reason.error_messages["required"] = _("Say why: the reason is kept with the event.")
+    form.fields["reason"] = reason
     return form
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from partnerapp import dates
 from partnerapp.models import Organization
 from partnerapp.models.event import WORDS
+from partnerapp.pages.mails import words
 from subscriptions.models.period import billed_time
 
 SHOWN = 15
@@ -158,7 +159,7 @@ def events(organization: Organization) -> Section:
 
 def mails(organization: Organization) -> Section:
     latest = organization.messages.order_by("-about_at")[:SHOWN]
-    rows = ([m.kind, m.recipient, m.get_state_display(), dates.moment(m.about_at), m.last_error] for m in latest)
+    rows = ([words(m), m.recipient, m.get_state_display(), dates.moment(m.about_at), m.last_error] for m in latest)
     more = f"{reverse('admin:partnerapp_message_changelist')}?q={organization.reference}"
     head = [_("Mail"), _("To"), _("State"), _("About"), _("Answer of the mail server")]
     return table(_("Latest mails"), head, rows, none=_("No mail was written."), more=more)
