@@ -134,6 +134,15 @@ TAILWIND = (
     *ADD_CUSTOMER, fill("Organization name", "Tailwind Traders"), fill("Notification email", "it@tailwind.example"),
 )  # fmt: skip
 DRAWERS["add_customer"] = Screen(CUSTOMERS, ADD_CUSTOMER, BOB)
+CUSTOMER_CHOICES: dict[str, tuple[str, str, list[str]]] = {  # as CHOICES, for Bob
+    "convert_customer": (CUSTOMERS, "Convert to production account", ["Lamna Healthcare"]),
+    "edit_skus_and_expiration_date": (CUSTOMERS, "Edit SKUs and expiration date", ["Relecloud"]),
+    "edit_two_customers": (CUSTOMERS, "Edit SKUs and expiration date", ["Relecloud", "Margie's Travel"]),
+}
+DRAWERS |= {
+    name: Screen(path, (lambda page, action=action, names=names: portal.choose(page, action, *names),), BOB)
+    for name, (path, action, names) in CUSTOMER_CHOICES.items()
+}
 ADD = DRAWERS["add_partner"].steps
 SEVERAL = (*ADD, follow("Add several at once"), follow("Add one"), follow("Add several at once"))
 LINES = "Fourth Coffee <it@fourthcoffee.example>\nRelecloud, it@relecloud\nFabrikam\tit@fabrikam.example"

@@ -16,7 +16,7 @@ from tests.browser.portal import (
     menu_of,
     row,
 )
-from tests.browser.screens import CHOICES, ROW_CHOICES, settle
+from tests.browser.screens import CHOICES, CUSTOMER_CHOICES, ROW_CHOICES, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo"), pytest.mark.usefixtures("first_day")]
 WHERE = """() => document.activeElement.closest("dialog") ? "inside"
@@ -131,6 +131,27 @@ def test_somebody_is_invited_and_the_row_says_when_the_mail_was_sent(alice):
     expect(drawer(alice)).to_be_hidden()
     expect(alice.locator("#add")).to_be_focused()
     expect(row(alice, "Rita")).to_contain_text("Invitation sent", timeout=30_000)
+
+
+USED_ON_CUSTOMERS = {  # as above, for Bob
+    "edit_two_customers": ([], ""),
+    "edit_skus_and_expiration_date": (["ArrowUp"], "Relecloud was changed."),
+    "convert_customer": (["ArrowUp"], "Lamna Healthcare is in Production now."),
+}
+
+
+@pytest.mark.parametrize("name", USED_ON_CUSTOMERS)
+def test_each_drawer_of_customers_alone_is_opened_used_and_left(signed_in, name):
+    bob, (presses, said) = signed_in("Bob Berg"), USED_ON_CUSTOMERS[name]
+    open_drawer(bob, *CUSTOMER_CHOICES[name])
+    keys(bob, *presses)
+    assert {where_tab_leads(bob) for _press in range(20)} <= {"inside", "nowhere"}
+    reach(drawer(bob).get_by_role("link", name="Close"))
+    keys(bob, "Control+Enter" if said else "Escape")
+    expect(drawer(bob)).to_be_hidden()
+    expect(bob.locator("#toasts")).to_contain_text(said)
+    settle(bob)
+    expect(actions(bob)).to_be_focused()
 
 
 def test_a_customer_is_added_by_keys_alone(signed_in):
