@@ -63,7 +63,8 @@ def event_row(event: Event, operator: Operator) -> dict[str, Any]:
 
 
 def log_row(event: Event, operator: Operator) -> dict[str, Any]:
-    organization = {"name": event.organization.name, "url": organization_url(event.organization_id)}
+    assert event.organization is not None, "what is visible to an operator stands in a tree"
+    organization = {"name": event.organization.name, "url": organization_url(event.organization.pk)}
     return {**event_row(event, operator), "organization": organization}
 
 
