@@ -21,6 +21,7 @@ from django.utils.http import urlencode
 from partnerapp.actions import Words
 from partnerapp.models import Operator, Organization
 from partnerapp.models.organization import search_query
+from partnerapp.prepared import ONCE, STAND_INS, Prepared, actual, anybody
 
 MOST = 1_000  # rows of one selection, matches of a search, and what a count says before "+"
 SIZES = [25, 50, 100, 250]
@@ -203,26 +204,52 @@ def matching(asked: Asked, operator: Operator, at: datetime, matches: Matches | 
     return asked.chip.rows(rows, at)
 
 
-def page(asked: Asked, rows: QuerySet, operator: Operator) -> Page:
-    """The page of `rows` at the cursor; the first one if there is nothing (any more) behind it."""
-    here = behind(asked, rows, operator)
-    return here if here.rows or not position(asked) else behind(replace(asked, after="", before=""), rows, operator)
+def page(asked: Asked, operator: Operator, at: datetime, matches: Matches) -> Page:
+    """The page of a list at the cursor, among `matches`; the first one if there is nothing (any more) behind it."""
+    here = turned(asked, rows_at(asked, operator, at, matches))
+    first = replace(asked, after="", before="")
+    return here if here.rows or not position(asked) else page(first, operator, at, matches)
 
 
-def behind(asked: Asked, rows: QuerySet, operator: Operator) -> Page:
-    """The page of `rows` at the cursor, perhaps an empty one. What is shown is loaded of its own rows alone: an index has the
-    ids in the order asked for, while a sort would carry all that is shown of each row.
+def rows_at(asked: Asked, operator: Operator, at: datetime, matches: Matches) -> list[Any]:
+    """The rows of a page, and one more if there is any."""
+    cursor = position(asked) or []
+    if asked.q:  # each search has another number of parameters
+        return list(ordered(asked, matching(asked, operator, at, matches), operator, cursor))
+    types = tuple(map(type, cursor))
+    prepared = paging(replace(asked, after="", before=asked.before and "a row"), operator.acts_for.kind, types)
+    stand_ins = {STAND_INS[type(value)]: value for value in cursor}
+    return prepared.ask(lambda params: actual(params, operator.acts_for.pk, at, stand_ins))
+
+
+@cache
+def paging(asked: Asked, kind: str, cursor: tuple[type, ...]) -> Prepared:
+    """The statement behind a page without a search, for all operators of this kind; `cursor`: what its values are."""
+    operator = anybody(kind)
+    stand_ins = [STAND_INS[each] for each in cursor]
+    return Prepared(ordered(asked, matching(asked, operator, ONCE), operator, stand_ins))
+
+
+def ordered(asked: Asked, rows: QuerySet, operator: Operator, cursor: list[Any]) -> QuerySet:
+    """The page of `rows` at the cursor and one row more; backwards for the page before.
+
+    What is shown is loaded of its own rows alone: an index has the ids in the order asked for, while a sort would carry
+    all that is shown of each row.
     """
-    cursor = position(asked)
-    backwards = bool(cursor and asked.before)
-    descending = asked.order.descending != backwards
+    descending = asked.order.descending != bool(cursor and asked.before)
     columns = asked.order.columns
     order = [f"-{name}" if descending else name for name in columns]
     narrow = confirmed(rows, operator) if columns[0].startswith("organization__") else rows
     if cursor:
         narrow = narrow.filter(Beyond(columns, cursor, descending=descending))
     ids = narrow.order_by(*order).values("pk")[: asked.size + 1]
-    here = list(asked.table.shown(rows.model._default_manager.filter(pk__in=ids)).order_by(*order))
+    return asked.table.shown(rows.model._default_manager.filter(pk__in=ids)).order_by(*order)
+
+
+def turned(asked: Asked, here: list[Any]) -> Page:
+    """The rows that `ordered` found, in the list's order, and the cursors around them."""
+    cursor = position(asked)
+    backwards = bool(cursor and asked.before)
     more, here = len(here) > asked.size, here[: asked.size]
     if backwards:
         here.reverse()
@@ -243,7 +270,7 @@ def pages(asked: Asked, rows: QuerySet, operator: Operator, size: int = MOST) ->
     """All rows, a page at a time, so that an export needs no more memory for a million than for a thousand."""
     asked = replace(asked, size=size, after="", before="")
     while True:
-        here = behind(asked, rows, operator)
+        here = turned(asked, list(ordered(asked, rows, operator, position(asked) or [])))
         yield here.rows
         if not here.next:
             return
@@ -295,24 +322,18 @@ class Beyond(Func):
 # Counts -------------------------------------------------------------------------------------------------------------
 
 
-ANYBODY, ONCE = (
-    -1,
-    datetime(2000, 1, 1, 0, 0, 0, 7, tzinfo=UTC),
-)  # stand for the operator's organization and for the instant
-
-
 def counts(asked: Asked, operator: Operator, at: datetime, matches: Matches, others: Sequence[Table]) -> dict[str, int]:
     """How many rows each chip has, by its name, and each of `others` (lists) by its: one statement, each up to MOST + 1."""
     names, sql, params = counting(asked.table, tuple(others), operator.acts_for.kind, matches.ids is not None)
     with connection.cursor() as cursor:
-        cursor.execute(sql, [matches.ids or [], *(actual(value, operator.acts_for.pk, at) for value in params)])
+        cursor.execute(sql, [matches.ids or [], *actual(params, operator.acts_for.pk, at)])
         return dict(zip(names, cursor.fetchone(), strict=True))
 
 
 @cache
 def counting(table: Table, others: tuple[Table, ...], kind: str, searched: bool) -> tuple[list[str], str, list[Any]]:
     """The statement behind `counts`: written once for all operators of this kind, as writing it takes longer than asking."""
-    operator = Operator(organization=Organization(pk=ANYBODY, kind=kind))
+    operator = anybody(kind)
     rows = table.rows(operator)
     if searched:
         rows = rows.filter(pk__in=RawSQL("SELECT id FROM matched", []))
@@ -322,13 +343,6 @@ def counting(table: Table, others: tuple[Table, ...], kind: str, searched: bool)
     columns = ", ".join(f"(SELECT count(*) FROM ({sql}) AS counted)" for sql, _params in capped)  # noqa: S608 - compiled
     found = "WITH matched AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS id)"
     return list(queries), f"{found} SELECT {columns}", [value for _sql, params in capped for value in params]
-
-
-def actual(value: Any, organization_id: int, at: datetime) -> Any:
-    """The value of a parameter of `counting` for this organization and instant."""
-    if isinstance(value, datetime) and value.microsecond == ONCE.microsecond:
-        return at + (value - ONCE)
-    return organization_id if value == ANYBODY else value
 
 
 # From elsewhere -----------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ def view(table: OrganizationTable, tabs: Sequence[OrganizationTable]) -> Any:
 def show(request: OperatorRequest, asked: Asked, tabs: Sequence[OrganizationTable]) -> HttpResponse:
     at, operator = clock.now(), request.user
     matches = tables.search(asked, operator)
-    found = tables.page(asked, tables.matching(asked, operator, at, matches), operator)
+    found = tables.page(asked, operator, at, matches)
     counts = tables.counts(asked, operator, at, matches, tabs)
     chosen = selection.chosen(request, at, asked)
     rows = rows_of(found.rows, asked.table, operator, at, {row.pk for row in chosen})
