@@ -45,6 +45,8 @@ MAY: dict[str, dict[str, frozenset[str]]] = {
     "home": {DISTRIBUTOR: EVERYBODY, PARTNER: EVERYBODY},
     "see_partners": {DISTRIBUTOR: EVERYBODY},
     "see_customers": {DISTRIBUTOR: EVERYBODY, PARTNER: EVERYBODY},
+    "see_organization": {DISTRIBUTOR: EVERYBODY, PARTNER: EVERYBODY},
+    "see_events": {DISTRIBUTOR: EVERYBODY, PARTNER: EVERYBODY},
     "add_partner": {DISTRIBUTOR: ADMIN},
     "add_customer": {PARTNER: ADMIN},
     "extend_trial": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},

@@ -15,6 +15,12 @@ def moment(at: datetime | None) -> str:
     return f"{local.day} {local:%b %Y, %H:%M %Z}"
 
 
+def second(at: datetime) -> str:
+    """`1 Dec 2026, 14:03:07 CET`: for a log."""
+    local = timezone.localtime(at)
+    return f"{local.day} {local:%b %Y, %H:%M:%S %Z}"
+
+
 def minute(at: datetime) -> str:
     """`1 Dec, 14:03 CET`: for what is recent."""
     local = timezone.localtime(at)

@@ -17,8 +17,8 @@ from partnerapp.models import Operator, Organization
 ANYBODY = -1  # stands for the operator's organization
 ONCE = datetime(2000, 1, 1, 0, 0, 0, 7, tzinfo=UTC)  # stands for the instant; a span may be added to it
 STAND_INS: Mapping[type, Any] = {  # for the values of a cursor
-    int: 10**18 - 1,
-    str: "\ufffc",
+    int: 10**17,
+    str: "a name",
     date: date(2000, 1, 1),
     datetime: datetime(2000, 1, 1, 0, 0, 0, 8, tzinfo=UTC),
 }

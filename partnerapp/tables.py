@@ -4,12 +4,12 @@ Pages go on after the last row's values (keyset), so that the last page of a mil
 Nothing is counted beyond a thousand.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from operator import attrgetter
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from django.db import connection
 from django.db.models import BooleanField, F, Func, Model, QuerySet, Value
@@ -118,7 +118,7 @@ class Asked(Generic[AnyTable]):
 
     @classmethod
     def of(cls, table: AnyTable, params: QueryDict) -> "Asked[AnyTable]":
-        q = " ".join(params.get("q", "")[:LONGEST_QUERY].replace("\0", "").split())
+        q = words_of(params.get("q", ""))
         chip = named(table.chips, params.get("chip"))
         ordered = bool(q) or chip is table.chips[0]
         order = named(table.orders, params.get("order")) if ordered else chip.order or table.orders[0]
@@ -160,6 +160,11 @@ def named(choices: Sequence[Choice], name: str | None) -> Choice:
     return next((choice for choice in choices if choice.name == name), choices[0])
 
 
+def words_of(text: str) -> str:
+    """What a person typed to search for."""
+    return " ".join(text[:LONGEST_QUERY].replace("\0", "").split())
+
+
 # Rows ---------------------------------------------------------------------------------------------------------------
 
 
@@ -191,6 +196,19 @@ def found(asked: Asked, operator: Operator) -> QuerySet:
     return rows.filter(organization__search__finds=query) if query else rows.none()
 
 
+class Placed(Protocol):
+    """Where in its order a page begins, and how long it is."""
+
+    @property
+    def order(self) -> Order: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def after(self) -> str: ...
+    @property
+    def before(self) -> str: ...
+
+
 @dataclass(frozen=True)
 class Page:
     rows: list[Any]
@@ -206,56 +224,68 @@ def matching(asked: Asked, operator: Operator, at: datetime, matches: Matches | 
 
 def page(asked: Asked, operator: Operator, at: datetime, matches: Matches) -> Page:
     """The page of a list at the cursor, among `matches`; the first one if there is nothing (any more) behind it."""
-    here = turned(asked, rows_at(asked, operator, at, matches))
+    here = page_of(asked, rows_at(asked, operator, at, matches))
     first = replace(asked, after="", before="")
     return here if here.rows or not position(asked) else page(first, operator, at, matches)
 
 
 def rows_at(asked: Asked, operator: Operator, at: datetime, matches: Matches) -> list[Any]:
-    """The rows of a page, and one more if there is any."""
-    cursor = position(asked) or []
+    """The rows from the cursor on, up to one more than a page has."""
     if asked.q:  # each search has another number of parameters
-        return list(ordered(asked, matching(asked, operator, at, matches), operator, cursor))
-    types = tuple(map(type, cursor))
-    prepared = paging(replace(asked, after="", before=asked.before and "a row"), operator.acts_for.kind, types)
-    stand_ins = {STAND_INS[type(value)]: value for value in cursor}
-    return prepared.ask(lambda params: actual(params, operator.acts_for.pk, at, stand_ins))
+        return list(shown_from_cursor(asked, matching(asked, operator, at, matches), operator))
+    cursor = {STAND_INS[type(value)]: value for value in position(asked) or []}
+    stand_in = {"before" if backwards(asked) else "after": as_text(cursor)}
+    prepared = paging(replace(asked, **{"after": "", "before": ""} | stand_in), operator.acts_for.kind)
+    return prepared.ask(lambda params: actual(params, operator.acts_for.pk, at, cursor))
 
 
 @cache
-def paging(asked: Asked, kind: str, cursor: tuple[type, ...]) -> Prepared:
-    """The statement behind a page without a search, for all operators of this kind; `cursor`: what its values are."""
+def paging(asked: Asked, kind: str) -> Prepared:
+    """The statement behind a page without a search, for all operators of this kind and whatever its cursor says."""
     operator = anybody(kind)
-    stand_ins = [STAND_INS[each] for each in cursor]
-    return Prepared(ordered(asked, matching(asked, operator, ONCE), operator, stand_ins))
+    return Prepared(shown_from_cursor(asked, matching(asked, operator, ONCE), operator))
 
 
-def ordered(asked: Asked, rows: QuerySet, operator: Operator, cursor: list[Any]) -> QuerySet:
-    """The page of `rows` at the cursor and one row more; backwards for the page before.
-
-    What is shown is loaded of its own rows alone: an index has the ids in the order asked for, while a sort would carry
-    all that is shown of each row.
+def shown_from_cursor(asked: Asked, rows: QuerySet, operator: Operator) -> QuerySet:
+    """What is shown of `rows` from the cursor on. It is loaded of these rows alone: an index has the ids in the order asked
+    for, while a sort would carry all that is shown of each row.
     """
-    descending = asked.order.descending != bool(cursor and asked.before)
-    columns = asked.order.columns
-    order = [f"-{name}" if descending else name for name in columns]
-    narrow = confirmed(rows, operator) if columns[0].startswith("organization__") else rows
-    if cursor:
-        narrow = narrow.filter(Beyond(columns, cursor, descending=descending))
-    ids = narrow.order_by(*order).values("pk")[: asked.size + 1]
-    return asked.table.shown(rows.model._default_manager.filter(pk__in=ids)).order_by(*order)
+    narrow = confirmed(rows, operator) if asked.order.columns[0].startswith("organization__") else rows
+    ids = from_cursor(asked, narrow).values("pk")
+    return asked.table.shown(rows.model._default_manager.filter(pk__in=ids)).order_by(*direction(asked))
 
 
-def turned(asked: Asked, here: list[Any]) -> Page:
-    """The rows that `ordered` found, in the list's order, and the cursors around them."""
+def direction(asked: "Placed") -> list[str]:
+    """The columns as `order_by` takes them."""
+    descending = asked.order.descending != backwards(asked)
+    return [f"-{name}" if descending else name for name in asked.order.columns]
+
+
+def from_cursor(asked: "Placed", rows: QuerySet) -> QuerySet:
+    """Those of `rows` behind the cursor, in its direction: up to one more than a page has."""
     cursor = position(asked)
-    backwards = bool(cursor and asked.before)
-    more, here = len(here) > asked.size, here[: asked.size]
-    if backwards:
+    descending = asked.order.descending != backwards(asked)
+    columns = asked.order.columns
+    ordered = rows.order_by(*direction(asked))
+    if cursor:
+        ordered = ordered.filter(Beyond(columns, cursor, descending=descending))
+    return ordered[: asked.size + 1]
+
+
+def backwards(asked: "Placed") -> bool:
+    """Whether the cursor leads to the page before it."""
+    return bool(position(asked) and asked.before)
+
+
+def page_of(asked: "Placed", found: list[Any]) -> Page:
+    """The page of what `from_cursor` found."""
+    more, here = len(found) > asked.size, found[: asked.size]
+    on, back = more, position(asked) is not None
+    if backwards(asked):
         here.reverse()
+        on, back = True, more
     if not here:
         return Page([])
-    on, back = (True, more) if backwards else (more, bool(cursor))
     return Page(here, cursor_of(asked, here[-1]) if on else "", cursor_of(asked, here[0]) if back else "")
 
 
@@ -270,20 +300,24 @@ def pages(asked: Asked, rows: QuerySet, operator: Operator, size: int = MOST) ->
     """All rows, a page at a time, so that an export needs no more memory for a million than for a thousand."""
     asked = replace(asked, size=size, after="", before="")
     while True:
-        here = turned(asked, list(ordered(asked, rows, operator, position(asked) or [])))
+        here = page_of(asked, list(shown_from_cursor(asked, rows, operator)))
         yield here.rows
         if not here.next:
             return
         asked = replace(asked, after=here.next)
 
 
-def cursor_of(asked: Asked, row: Model) -> str:
+def cursor_of(asked: Placed, row: Model) -> str:
     """A row's place in the order, as text."""
-    values = [attrgetter(name.replace("__", "."))(row) for name in asked.order.columns]
+    return as_text(attrgetter(name.replace("__", "."))(row) for name in asked.order.columns)
+
+
+def as_text(values: Iterable[Any]) -> str:
+    """A cursor of these values, as `position` reads it."""
     return "~".join(value.isoformat() if isinstance(value, datetime) else str(value) for value in values)
 
 
-def position(asked: Asked) -> list[Any] | None:
+def position(asked: Placed) -> list[Any] | None:
     """The values of a cursor; None for none and for one that no page of this list wrote."""
     first, tilde, last = (asked.before or asked.after).rpartition("~")
     fine = bool(tilde) == (len(asked.order.columns) == 2) and last.isascii() and last.isdigit() and len(last) < 19

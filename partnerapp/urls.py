@@ -3,7 +3,17 @@
 from django.conf import settings
 from django.urls import include, path
 
-from partnerapp.pages import customers, health, home, operator_actions, operators, partners, signin
+from partnerapp.pages import (
+    customers,
+    events,
+    health,
+    home,
+    operator_actions,
+    operators,
+    organization,
+    partners,
+    signin,
+)
 
 handler400 = "partnerapp.pages.errors.bad_request"
 handler404 = "partnerapp.pages.errors.not_found"
@@ -35,6 +45,10 @@ urlpatterns = [
         name="pending_customers_selection",
     ),
     path("manage/customers/pending/export/", customers.pending_customers_export, name="pending_customers_export"),
+    path("organizations/<int:pk>/", organization.organization, name="organization"),
+    path("events/", events.events, name="events"),
+    path("events/export/", events.events_export, name="events_export"),
+    path("events/<int:pk>/", events.event, name="event"),
     path("operators/", operators.operators, name="operators"),
     path("operators/pending/", operators.pending_operators, name="pending_operators"),
     path("operators/actions/invite_operator/", operator_actions.invite_operator, name="invite_operator"),

@@ -19,6 +19,7 @@ from tests.trees import (
     INVITE,
     LABELS,
     LISTS,
+    LOG,
     OF_CUSTOMERS,
     OPERATOR_ACTIONS,
     OPERATOR_PAGES,
@@ -26,11 +27,14 @@ from tests.trees import (
     OWN,
     PARENTS,
     PARTNER_LISTS,
+    ROW_PAGES,
     SEEN,
     STAFF_OF,
     TRIAL_ACTIONS,
+    VISIBLE,
     WORKS_FOR,
     Trees,
+    address,
     lax,
     plain,
     production,  # noqa: F401 - a fixture
@@ -45,7 +49,7 @@ SIGN_IN = "to sign-in and back"
 ANSWERS = {  # what GET and POST answer to somebody who may; a new URL stands here, or its test fails
     "/": (200, 405),
     "/preferences/": (200, 303),
-    **dict.fromkeys(LISTS, (200, 405)),
+    **dict.fromkeys([*LISTS, *LOG, *ROW_PAGES], (200, 405)),
     "/organizations/actions/add_partner/": (200, DONE),
     "/organizations/actions/add_partners/": (200, 200),
     **dict.fromkeys([*ADD_CUSTOMER, *OF_CUSTOMERS], (200, DONE)),
@@ -82,6 +86,7 @@ METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 
 TRIALS = ["contoso", "northwind", "fabrikam", "woodgrove", "alpine", "relecloud", "missing"]
 PENDING = ["contoso", "northwind", "adatum", "coho", "litware", "proseware", "missing"]
+SHOWN = ["contoso", "northwind", "fabrikam", "woodgrove", "alpine", "coho", "litware", "relecloud", "missing"]
 PEOPLE = ["victor", "dora", "nina", "mallory", "bob", "missing"]
 # On a list, where a row is selected or is not there.
 SELECTED = ["fabrikam", "woodgrove", "alpine", "relecloud", "missing"]
@@ -98,6 +103,8 @@ class Cell(NamedTuple):
 def rows_for(url: str) -> list[str]:
     if url in ACTIONS:
         return TRIALS if url in TRIAL_ACTIONS else PENDING
+    if url in ROW_PAGES:
+        return SHOWN
     if url in OPERATOR_ACTIONS:
         return PEOPLE
     return SELECTED if url in LISTS else ["missing"]
@@ -131,6 +138,8 @@ def expected(cell: Cell) -> tuple[int | str, str]:
         return 403, "This page is not for Partner accounts."
     if url in ADD_CUSTOMER and who in {"alice", "victor", "mallory"}:
         return 403, "Customers are added by their Partner."
+    if url in ROW_PAGES and row not in VISIBLE[who]:
+        return 404, ""
     if url in ACTIONS and row not in OWN[who]:
         sentence = f"Only {PARENTS.get(row, '').title()} can do this for {row.title()}."
         return (403, sentence) if row in SEEN[who] else (404, "")
@@ -146,7 +155,7 @@ def allowed(cell: Cell, answer: int | str) -> int:
     converts nobody (R24), as Fabrikam; a Partner has all products; and each action on an operator is for some of them.
     """
     if cell.url == "/":
-        return 200 if cell.who in {"bob", "charlie"} else 302
+        return 302
     if cell.url in FIT and cell.method == "POST" and cell.row not in FIT[cell.url]:
         return 422
     late = cell.row == "northwind" and cell.url not in [*TRIAL_ACTIONS, *LISTS] and "email" not in cell.url
@@ -158,14 +167,21 @@ def allowed(cell: Cell, answer: int | str) -> int:
 
 def status(cell: Cell, answer) -> int | str:
     """The status of an answer, or SIGN_IN if it leads there and back: to the page, or to the one that it is part of."""
-    back = "/invoice/partners/pending/?order=name" if cell.htmx else f"{cell.url}?id=" if cell.method == "GET" else "/"
+    back = "/invoice/partners/pending/?order=name" if cell.htmx else start(cell.url) if cell.method == "GET" else "/"
     code, header = (200, "HX-Redirect") if cell.htmx else (302, "Location")
     leads = answer.headers.get(header, "").startswith(f"/signin/?next={quote(back)}")
     return SIGN_IN if leads and answer.status_code == code else answer.status_code
 
 
+def start(url: str) -> str:
+    """What the address of each row begins with."""
+    return address(url, "|").partition("|")[0]
+
+
 def absent(cell: Cell) -> bool:
     """There is no such row, or not for this person: neither of another tree nor, of operators, of another organization."""
+    if cell.url in ROW_PAGES:
+        return cell.row not in VISIBLE[cell.who]
     if cell.url in OPERATOR_ACTIONS and cell.row in STAFF_OF:
         return STAFF_OF[cell.row] != WORKS_FOR.get(cell.who)
     return cell.row in {"missing", *HIDDEN[cell.who]}
@@ -176,10 +192,10 @@ def run(trees: Trees, cells: list[Cell]) -> list[tuple]:
     found, missing = [], {}
     for cell in cells:
         want, sentence = expected(cell)
-        pk, browser = trees.pk(cell.row), trees.browsers[cell.who]
+        pk, browser = trees.pk(cell.row, cell.url), trees.browsers[cell.who]
         refused = want in {403, 404, 405, SIGN_IN} and LABELS[cell.url] != "public"
         with undone() if cell.method == "POST" and not refused else nullcontext():
-            answer = browser.ask(cell.method, f"{cell.url}?id={pk}", FORM, htmx=cell.htmx)
+            answer = browser.ask(cell.method, address(cell.url, pk), FORM, htmx=cell.htmx)
         left = plain(answer, pk)
         same = True
         if absent(cell):  # byte for byte
@@ -216,6 +232,15 @@ def test_without_visible_to_the_matrix_is_red(trees, monkeypatch, url):
     which = [c for c in cells(url) if c.method == "POST" and c.who in {"alice", "mallory", "bob"} and c.row in PARENTS]
     red = {(cell.who, cell.row) for cell, *_rest in run(trees, which)}
     assert red == {(who, row) for _url, _method, who, row, _htmx in which if row in HIDDEN[who]} != set()
+
+
+@pytest.mark.parametrize("url", ROW_PAGES)
+def test_without_visible_to_the_pages_are_red(trees, monkeypatch, url):
+    everything = Organization.objects.all()
+    monkeypatch.setattr(access, "visible_to", lambda who, rows=None: everything if rows is None else rows)
+    which = [c for c in cells(url) if c.method == "GET" and c.who in {"alice", "mallory", "bob"} and c.row in PARENTS]
+    red = {(cell.who, cell.row) for cell, *_rest in run(trees, which)}
+    assert red == {(who, row) for _url, _method, who, row, _htmx in which if row not in VISIBLE[who]}
 
 
 @pytest.mark.parametrize("url", OPERATOR_ACTIONS)

@@ -151,3 +151,9 @@ def test_a_template_has_no_inline_script_or_style(page):
     text = page.read_text()
     assert not re.search(r"<style|\sstyle=|\son[a-z]+=|javascript:|hx-on|hx-vals=.js:", text)
     assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(CHECKOUT / "templates")))
+def test_a_templates_comment_ends_on_its_line(page):
+    """One that goes on in the next line would be shown to people."""
+    assert [line for line in page.read_text().splitlines() if line.count("{#") != line.count("#}")] == []

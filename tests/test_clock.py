@@ -151,7 +151,7 @@ def test_sweep_answers_with_what_it_did(contoso, alice):
     notice(partner(contoso, ends_in=0 * DAY), alice, accepted_at=NOW - DAY)
     answer = run("sweep")
     assert answer.pop("ms") >= 0
-    assert answer == {"notices": 0, "converted": 1, "held": 0, "expired": 0}
+    assert answer == {"notices": 0, "converted": 1, "held": 0, "expired": 0, "suspended": 0}
     assert run("sweep")["converted"] == 0
 
 

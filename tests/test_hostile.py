@@ -18,9 +18,9 @@ from django.urls import path
 from django.views.defaults import server_error
 
 from partnerapp import limits
-from partnerapp.models import Organization
+from partnerapp.models import Event, Organization
 from partnerapp.urls import urlpatterns
-from tests.factories import DAY, crowd
+from tests.factories import DAY, NOW, crowd
 from tests.trees import (
     ACTIONS,
     ADD,
@@ -29,11 +29,14 @@ from tests.trees import (
     FORM,
     LABELS,
     LISTS,
+    LOG,
     OPERATOR_ACTIONS,
     OPERATOR_PAGES,
+    ROW_PAGES,
     TRIAL_ACTIONS,
     Browser,
     Trees,
+    address,
     lax,
     production,  # noqa: F401 - a fixture
     snapshot,
@@ -45,7 +48,8 @@ from tests.trees import (
 SITE = [url for url in LABELS if not url.startswith("/demo/")]
 PUBLIC = [url for url in SITE if LABELS[url] == "public"]
 QUERIED = [url for url in SITE if url not in {"/healthz", "/readyz", "/health/jobs"}]
-POSTED = [url for url in QUERIED if url not in {"/", "/consent/callback/", *LISTS, *OPERATOR_PAGES}]
+NO_FORMS = {"/", "/consent/callback/", *LISTS, *LOG, *ROW_PAGES, *OPERATOR_PAGES}
+POSTED = [url for url in QUERIED if url not in NO_FORMS]
 ROW_ACTIONS = [*ACTIONS, *OPERATOR_ACTIONS]
 VALUES = ["%00", "x%00y", "%FF%FE", "%C0%AF", "%ED%A0%80", "%"] + [
     quote(value)
@@ -58,9 +62,10 @@ VALUES = ["%00", "x%00y", "%FF%FE", "%C0%AF", "%ED%A0%80", "%"] + [
 ]  # fmt: skip
 MARKUP = ["<script>alert", 'hx-get="/signout/"', "3703701"]
 FIELDS = [
-    "q", "chip", "order", "size", "after", "before", "poll", "shown", "moving", "gone", "format", "next", "page", "name",
-    "email", "lines", "seen", "checked", "request_key", "level", "upgrade", "reason", "role", "theme", "time_zone", "state",
-    "code", "error", "error_description", "tenant", "admin_consent", "view", "advance", "sku", "add_ons", "expires_on",
+    "q", "chip", "order", "organization", "from", "to", "size", "after", "before", "poll", "shown", "moving", "gone",
+    "format", "next", "page", "name", "email", "lines", "seen", "checked", "request_key", "level", "upgrade", "reason", "role",
+    "theme", "time_zone", "state", "code", "error", "error_description", "tenant", "admin_consent", "view", "advance", "sku",
+    "add_ons", "expires_on",
 ]  # fmt: skip
 TEXTS = ["name", "email", "lines", "reason", "next"]
 
@@ -81,6 +86,7 @@ def harmful(url: str, answer) -> list[object]:
     broken = answer.status_code >= 500 and (url, answer.status_code) not in {("/health/jobs", 503), ("/signin/", 503)}
     kind = "customers" if "customers" in url else "partners"
     name = f"pending_{kind}" if "pending" in url else kind
+    name = "events" if url in LOG else name
     disposed = answer.headers.get("Content-Disposition", "")
     injected = disposed and not re.fullmatch(f'attachment; filename="{name}[.](csv|xlsx)"', disposed)
     wrong = {"broken": broken, "away": away, "injected": injected, "cookie": "a" in answer.cookies}
@@ -107,7 +113,8 @@ def test_whatever_a_query_says(trees, record_property, url):
     names = [*FIELDS, "id", "all"] if url in LISTS else FIELDS
     for turn in range(len(VALUES)):
         first = f"id={own_row(trees, url)}&" if url in ROW_ACTIONS else ""
-        answer = browser.ask("GET", f"{url}?{first}{encoded(spread(names, turn))}", htmx=turn % 2 == 1)
+        path = address(url, trees.pk("fabrikam", url)) if url in ROW_PAGES else url
+        answer = browser.ask("GET", f"{path}?{first}{encoded(spread(names, turn))}", htmx=turn % 2 == 1)
         wrong += [(turn, what) for what in harmful(url, answer)]
     assert (wrong, snapshot()) == ([], before)
 
@@ -171,7 +178,7 @@ TOKENS = [url for url in SITE if "nonsense" in url]
 def test_whatever_stands_in_a_path(trees, record_property, url):
     record_property("requests", len(VALUES))
     for value in VALUES:
-        answer = trees.browsers["nobody"].ask("GET", url.replace("nonsense", value or "%20"), htmx=True)
+        answer = browser_for(trees, url).ask("GET", url.replace("nonsense", value or "%20"), htmx=True)
         assert (value, harmful(url, answer), answer.status_code < 500) == (value, [], True)
 
 
@@ -300,7 +307,15 @@ def test_a_file_has_no_formula_and_no_link(trees, named, which, end):
 def test_a_name_is_shown_as_it_is(trees, named):
     alice, ids = trees.browsers["alice"], "&".join(f"id={row.pk}" for row in named)
     drawers = [f"{url}?{ids}" for url in TRIAL_ACTIONS] + [f"{TRIAL_ACTIONS[0]}?id={row.pk}" for row in named]
-    for url in ["/invoice/partners/", f"/invoice/partners/selection/?{ids}", "/invoice/partners/pending/", *drawers]:
+    events = [Event.record(row, "converted", at=NOW, by=row.name, reason=row.name) for row in named]
+    pages = [*(f"/events/{event.pk}/" for event in events), *(f"/organizations/{row.pk}/" for row in named), "/events/"]
+    for url in [
+        "/invoice/partners/",
+        f"/invoice/partners/selection/?{ids}",
+        "/invoice/partners/pending/",
+        *drawers,
+        *pages,
+    ]:
         assert (url, harmful(url, alice.ask("GET", url))) == (url, [])
 
 

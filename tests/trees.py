@@ -30,7 +30,7 @@ from django.test import Client
 from django.urls import get_resolver
 
 from partnerapp import checks
-from partnerapp.models import Operator, Organization
+from partnerapp.models import Event, Operator, Organization
 from partnerapp.wsgi import application
 from tests import factories
 from tests.conftest import body
@@ -52,6 +52,8 @@ LISTS = [*PARTNER_LISTS, *CUSTOMER_LISTS]
 OPERATOR_ACTIONS = [url for url in LABELS if url.startswith("/operators/actions/") and "invite_operator" not in url]
 OPERATOR_PAGES = ["/operators/", "/operators/pending/"]
 INVITE = ["/operators/actions/invite_operator/"]
+ROW_PAGES = ["/organizations/nonsense/", "/events/nonsense/"]  # of a row whose id stands in the path
+LOG = ["/events/", "/events/export/"]
 HERE = "http://localhost/invoice/partners/pending/?order=name"
 
 PARENTS = {
@@ -87,6 +89,7 @@ EVERY = {"contoso", "litware", *PARENTS}
 OWN = {who: {row for row in PARENTS if PARENTS[row] == home} for who, home in WORKS_FOR.items()}
 SEEN = {who: {row for row in PARENTS if home in {row, PARENTS.get(PARENTS[row])}} for who, home in WORKS_FOR.items()}
 HIDDEN = {who: EVERY - OWN[who] - SEEN[who] for who in WORKS_FOR} | dict.fromkeys(OUTSIDE, EVERY)
+VISIBLE = {who: {home, *OWN[who], *SEEN[who]} for who, home in WORKS_FOR.items()} | {who: set() for who in OUTSIDE}
 KNOWN = {who: {home, PARENTS.get(home)} for who, home in WORKS_FOR.items()} | {who: set() for who in OUTSIDE}
 
 # Everything that a form of the portal sends, so that each press would be applied if it were allowed.
@@ -135,9 +138,12 @@ class Trees:
     rows: dict[str, Organization]
     operators: dict[str, Operator]
     browsers: dict[str, Browser]
+    events: dict[str, int]
 
-    def pk(self, row: str) -> int:
-        """The id of a row; of "missing": one that no row has."""
+    def pk(self, row: str, url: str = "") -> int:
+        """The id of a row (for the page of an event: of one of its events); of "missing": one that no row has."""
+        if url == "/events/nonsense/":
+            return self.events.get(row, max(self.events.values()) + 1)
         if row in self.operators:
             return self.operators[row].pk
         return self.rows[row].pk if row in self.rows else self.rows["litware"].pk + 1
@@ -150,9 +156,16 @@ def two_trees(django_db_setup, django_db_blocker) -> Iterator[Trees]:
         with connection.cursor() as cursor:  # ids that stand nowhere else on a page, and nobody's between them
             cursor.execute("ALTER SEQUENCE organization_id_seq INCREMENT 2 RESTART 700000000")
             cursor.execute("ALTER SEQUENCE operator_id_seq INCREMENT 2 RESTART 800000000")
+            cursor.execute("ALTER SEQUENCE event_id_seq INCREMENT 2 RESTART 900000000")
         rows = plant()
         operators = everybody(rows)
-        yield Trees(rows, operators, browsers_of(operators))
+        events = {name: Event.record(row, "added", at=NOW, by=None).pk for name, row in rows.items()}
+        yield Trees(rows, operators, browsers_of(operators), events)
+
+
+def address(url: str, pk: object) -> str:
+    """The URL that asks about this row."""
+    return url.replace("nonsense", str(pk)) if url in ROW_PAGES else f"{url}?id={pk}"
 
 
 def plant() -> dict[str, Organization]:

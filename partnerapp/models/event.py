@@ -68,7 +68,7 @@ class Event(models.Model):
         VISITOR = "visitor", _("Visitor")
 
     id = models.BigAutoField(primary_key=True)
-    organization = models.ForeignKey(Organization, models.DO_NOTHING, related_name="events")
+    organization = models.ForeignKey(Organization, models.DO_NOTHING, related_name="events", db_index=False)
     distributor_id = models.BigIntegerField()
     partner_id = models.BigIntegerField(null=True)
     at = models.DateTimeField()
@@ -83,8 +83,10 @@ class Event(models.Model):
         db_table = "event"
         indexes = [
             models.Index(fields=["organization", "id"], name="event_of_organization"),
-            models.Index(fields=["distributor_id", "id"], name="event_of_distributor"),
-            models.Index(fields=["partner_id", "id"], name="event_of_partner"),
+            models.Index(fields=["distributor_id", "at", "id"], name="event_of_distributor"),
+            models.Index(fields=["partner_id", "at", "id"], name="event_of_partner"),
+            models.Index(fields=["distributor_id", "kind", "at", "id"], name="event_of_distributor_by_kind"),
+            models.Index(fields=["partner_id", "kind", "at", "id"], name="event_of_partner_by_kind"),
         ]
 
     def __str__(self) -> str:

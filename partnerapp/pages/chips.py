@@ -1,6 +1,5 @@
-"""The chips of a list of trials and accounts. The rule decides; `sort_at` (a hint) only leads an index to its rows.
-
-Each goes with the order of an index that has them one behind the other (`subscriptions.models.constraints`).
+"""The chips of a list of trials and accounts: the rows of each, and the order in which an index has them one behind the other
+(`subscriptions.models.constraints`).
 """
 
 from datetime import UTC, date
@@ -20,10 +19,9 @@ TRIAL_CHIPS = [
     Chip(
         "ending",
         _("Trial ending ≤ 3 days"),
-        lambda found, at: found.running(at).filter(
-            ends_at__lte=at + LAST_DAYS, sort_at__gt=at, sort_at__lte=at + LAST_DAYS
-        ),
+        lambda found, at: found.running(at).filter(ends_at__lte=at + LAST_DAYS),
         tone="warn",
+        order=BY_END,
     ),
     Chip(
         "extendable",

@@ -61,13 +61,13 @@ def show(request: OperatorRequest, asked: Asked, tabs: Sequence[OrganizationTabl
     fragment = request.htmx and not request.htmx.history_restore_request
     name = f"{asked.table.template}_list" if fragment else asked.table.template
     response = render(request, f"organizations/{name}.html", context)
-    return remember(request, response, asked) if fragment else response
+    return remember(request, response, asked.here) if fragment else response
 
 
-def remember(request: OperatorRequest, response: HttpResponse, asked: Asked) -> HttpResponse:
+def remember(request: OperatorRequest, response: HttpResponse, here: str) -> HttpResponse:
     """The address bar says what is shown, without what is selected; typing a search leaves one step to go back."""
-    if access.current_page(request) != asked.here:
-        response.headers["HX-Replace-Url" if request.htmx.trigger == "search" else "HX-Push-Url"] = asked.here
+    if access.current_page(request) != here:
+        response.headers["HX-Replace-Url" if request.htmx.trigger == "search" else "HX-Push-Url"] = here
     return response
 
 

@@ -19,10 +19,19 @@ DRAWERS: list[Drawer] = [*SUBSCRIPTION_DRAWERS, *ONBOARDING_DRAWERS]
 def menu(operator: Operator, table: OrganizationTable, rows: list[Organization], at: datetime, add: dict) -> list[dict]:
     """What can be done with the selected rows of a list, "Add" first."""
     first = {"name": table.add, "icon": "plus", **add, "takes_selection": False}
-    drawers = [drawer for drawer in DRAWERS if table.kind in drawer.kinds]
-    items = [menu_item(drawer, operator, rows, at, nothing_selected=table.select_first) for drawer in drawers]
-    items[0]["divider"] = items[-len(ONBOARDING_DRAWERS)]["divider"] = True
+    items = actions(operator, rows, at, table.kind, nothing_selected=table.select_first)
+    items[0]["divider"] = True
     return [first, *items]
+
+
+def actions(
+    operator: Operator, rows: list[Organization], at: datetime, kind: str, *, nothing_selected: Words = ""
+) -> list[dict]:
+    """What can be done with these rows of this kind."""
+    drawers = [drawer for drawer in DRAWERS if kind in drawer.kinds]
+    items = [menu_item(drawer, operator, rows, at, nothing_selected=nothing_selected) for drawer in drawers]
+    items[-len(ONBOARDING_DRAWERS)]["divider"] = True
+    return items
 
 
 def menu_item(

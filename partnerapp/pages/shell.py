@@ -11,11 +11,13 @@ from django.utils.translation import gettext as _
 from partnerapp import clock
 from partnerapp.access import may
 from partnerapp.models import Job, Operator
+from partnerapp.pages.rows import organization_url
 
 ITEMS = [  # group, label, icon, URL name, access
     ("Invoice", "Partners", "building", "partners", "see_partners"),
     ("Manage", "Customers", "briefcase", "customers", "see_customers"),
     ("Manage", "Operators", "users", "operators", "see_operators"),
+    ("Manage", "Event log", "list-details", "events", "see_events"),
 ]
 
 
@@ -41,17 +43,16 @@ def shell(request: HttpRequest) -> dict:
 def navigation(request: HttpRequest, operator: Operator) -> list[dict]:
     groups: dict[str, list[dict]] = {}
     if may(operator, "home") and not may(operator, "see_partners"):
-        groups[""] = [item(request, _("Your subscription"), "credit-card", "home")]
+        url = organization_url(operator.acts_for.pk)
+        groups[""] = [item(request, _("Your subscription"), "credit-card", url)]
     for group, label, icon, name, access in ITEMS:
         if may(operator, access):
-            groups.setdefault(group, []).append(item(request, label, icon, name))
+            groups.setdefault(group, []).append(item(request, label, icon, reverse(name)))
     return [{"label": label, "items": items} for label, items in groups.items()]
 
 
-def item(request: HttpRequest, label: str, icon: str, name: str) -> dict:
-    url = reverse(name)
-    current = request.path == url or (url != "/" and request.path.startswith(url))
-    return {"label": label, "url": url, "icon": icon, "current": current, "count": None}
+def item(request: HttpRequest, label: str, icon: str, url: str) -> dict:
+    return {"label": label, "url": url, "icon": icon, "current": request.path.startswith(url), "count": None}
 
 
 def profile(operator: Operator) -> dict:

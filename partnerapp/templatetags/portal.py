@@ -23,7 +23,7 @@ def icon(name: str, classes: str = "") -> SafeString:
     return format_html(drawn, classes, static("icons.svg"), name)
 
 
-HOW: dict[str, Callable[[datetime], str]] = {"day": dates.day, "minute": dates.minute}
+HOW: dict[str, Callable[[datetime], str]] = {"day": dates.day, "minute": dates.minute, "moment": dates.moment}
 
 
 @register.simple_tag

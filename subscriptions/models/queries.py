@@ -6,6 +6,7 @@
 from datetime import datetime, timedelta
 
 from django.db.models import (
+    BigIntegerField,
     Case,
     DateTimeField,
     Exists,
@@ -20,7 +21,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Least
+from django.db.models.functions import Coalesce, Least
 
 from partnerapp.models import Message
 from subscriptions.models.states import HoldReason
@@ -102,17 +103,13 @@ class SubscriptionQuerySet(QuerySet):
     def extendable(self, at: datetime) -> "SubscriptionQuerySet":
         """`Subscription.extension` allowed.
 
-        The Partner (a Partner's own, while its trial runs, is active) is looked at row by row: a list shows a few of them, and
-        for an `Exists` Postgres would read all subscriptions first.
+        The Partner (a Partner's own, while its trial runs, is active) is looked up row by row: a list shows a few of them, and
+        for an `Exists` Postgres would read all subscriptions first; for `IS NULL` it would expect hardly any.
         """
         partner = type(self)(self.model, using=self.db).filter(pk=OuterRef("partner_id"))
-        inactive = Subquery(partner.inactive(at).values("pk")[:1])
-        window = Q(ends_at__gt=at, ends_at__lte=at + EXTENSION_WINDOW)
-        return (
-            self.under_trial(at)
-            .alias(inactive_partner=inactive)
-            .filter(window, inactive_partner=None, extended_at=None)
-        )
+        inactive = Coalesce(Subquery(partner.inactive(at).values("pk")[:1]), 0, output_field=BigIntegerField())
+        window = Q(ends_at__gt=at, ends_at__lte=at + EXTENSION_WINDOW, extended_at=None)
+        return self.under_trial(at).alias(inactive_partner=inactive).filter(window, inactive_partner__lt=1)
 
     def notice_due(self, at: datetime) -> "SubscriptionQuerySet":
         """`Subscription.notice_due`: annotated with `notice` (days) and `deadline`."""

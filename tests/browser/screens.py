@@ -52,6 +52,11 @@ def follow(name: str) -> Step:
     return lambda page: page.get_by_role("link", name=name).first.click()
 
 
+def follow_inside(name: str) -> Step:
+    """A link of the page itself, not of the navigation."""
+    return lambda page: page.get_by_role("main").get_by_role("link", name=name).first.click()
+
+
 def fill(label: str, text: str) -> Step:
     return lambda page: portal.drawer(page).get_by_label(label).fill(text)
 
@@ -139,7 +144,11 @@ ANSWERS = {
     "mail_preview": Screen(PARTNERS, (*FILLED, lambda page: page.get_by_text("Preview of the email").click())),
     "form_error": Screen(PARTNERS, (*FILLED, fill("Notification email", "it@fourthcoffee"), apply)),
     "add_customer_filled": Screen(CUSTOMERS, (*TAILWIND, check("Professional MSP 2025"), check("Audit 2025")), BOB),
-    "add_customer_error": Screen(CUSTOMERS, (*TAILWIND, apply_anyway), BOB),
+    "add_customer_error": Screen(
+        CUSTOMERS,
+        (*TAILWIND, fill("Notification email", "it@tailwind"), check("Essentials MSP 2025"), apply),
+        BOB,
+    ),
     "invited_already": Screen(
         OPERATORS, (*DRAWERS["invite_operator"].steps, fill("Email", "victor@contoso.example"), apply)
     ),
@@ -172,6 +181,26 @@ LISTS = {
     "no_pending_operators": Screen(PENDING_OPERATORS, person="Mallory Moss"),
     "viewer": Screen(PARTNERS, (select("Fabrikam"), press("Actions")), person="Victor Vance"),
 }
+EVENTS = "/events/"
+LOG = {
+    "events": Screen(EVENTS),
+    "events_of_one": Screen(PARTNERS, (follow("Lucerne"), follow_inside("Event log"), press("Export"))),
+    "events_nothing": Screen(f"{EVENTS}?q=zzz&from=2030-01-01"),
+    "event_details": Screen(EVENTS, (follow("Upgrade held"),)),
+    "event_page": Screen(
+        EVENTS, (lambda page: page.goto(page.get_by_role("link", name="Added").first.get_attribute("href")),)
+    ),
+}
+ORGANIZATIONS = {
+    "organization": Screen(PARTNERS, (follow("Fabrikam"),)),
+    "organization_actions": Screen(PARTNERS, (follow("Tailspin"), press("Actions"))),
+    "organization_held": Screen(PARTNERS, (follow("Lucerne"),)),
+    "organization_production": Screen(PARTNERS, (follow("Northwind"),)),
+    "organization_pending": Screen(PENDING, (follow("Adatum"),)),
+    "organization_stopped": Screen(PENDING, (follow("Proseware"),), person="Victor Vance"),
+    "own_organization": Screen(EVENTS, (follow("Your subscription"),), person="Charlie Cole"),
+    "own_distributor": Screen(PARTNERS, (follow("Fabrikam"), follow("Contoso Distribution"))),
+}
 PAGES = {
     "sign_in": Screen("/signin/", person=""),
     "activation": Screen("/signin/", (open_activation("Adatum"),), person=""),
@@ -181,8 +210,6 @@ PAGES = {
         person="",
     ),
     "account_picker": Screen("/signin/", (press("Sign in with Microsoft"),), person=""),
-    "production": Screen("/", person="Bob Berg"),
-    "trial": Screen("/", person="Charlie Cole"),
     "preferences": Screen("/preferences/"),
     "profile_menu": Screen(PARTNERS, (lambda page: page.locator("[popovertarget=profile-menu]").click(),)),
     "shortcuts": Screen(PARTNERS, (press("Keyboard shortcuts"),)),

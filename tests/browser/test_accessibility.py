@@ -9,10 +9,10 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
-from tests.browser.screens import ANSWERS, DRAWERS, LISTS, PAGES, REFUSED, settle
+from tests.browser.screens import ANSWERS, DRAWERS, LISTS, LOG, ORGANIZATIONS, PAGES, REFUSED, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo"), pytest.mark.usefixtures("first_day")]
-SCREENS = LISTS | DRAWERS | ANSWERS | PAGES | REFUSED
+SCREENS = LISTS | DRAWERS | ANSWERS | LOG | ORGANIZATIONS | PAGES | REFUSED
 OPTIONS = {"resultTypes": ["violations"], "iframes": False, "rules": {"target-size": {"enabled": True}}}
 # A drawer or a menu is looked at alone: the page behind it is looked at without it.
 FINDINGS = """options => axe.run(document.querySelector("dialog, :popover-open") ?? document, options).then(({violations}) =>

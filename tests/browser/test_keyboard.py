@@ -220,3 +220,43 @@ def test_a_row_that_is_drawn_anew_keeps_the_focus(alice):
         alice.clock.fast_forward(11_000)
     settle(alice)
     expect(copy).to_be_focused()
+
+
+def test_event_details_are_opened_and_left_and_the_focus_returns(alice):
+    alice.goto("/events/")
+    link = alice.get_by_role("link", name="Upgrade held")
+    reach(link)
+    keys(alice, "Enter")
+    expect(drawer(alice)).to_be_visible()
+    settle(alice)
+    assert {where_tab_leads(alice) for _press in range(12)} <= {"inside", "nowhere"}
+    reach(alice.get_by_role("button", name="Copy for support"))
+    keys(alice, "Enter")
+    assert "Message: Upgrade held" in alice.evaluate("navigator.clipboard.readText()")
+    keys(alice, "Escape")
+    expect(drawer(alice)).to_have_count(0)
+    expect(link).to_be_focused()
+
+
+def test_the_log_is_narrowed_by_keys(alice):
+    alice.goto("/events/")
+    keys(alice, "/", *"lucerne")
+    expect(alice.get_by_test_id("row").filter(has_text="Fabrikam")).to_have_count(0)
+    expect(row(alice, "Upgrade held")).to_be_visible()
+    reach(alice.get_by_role("link", name="Problems"))
+    keys(alice, "Enter")
+    expect(alice.get_by_test_id("row")).to_have_count(1)
+    assert alice.url.endswith("/events/?q=lucerne&chip=problems")
+
+
+def test_after_an_action_an_organizations_page_shows_what_became_of_it(alice):
+    alice.goto(PARTNERS)
+    alice.get_by_role("link", name="Wingtip").click()
+    reach(alice.get_by_role("button", name="Convert to production account"))
+    keys(alice, "Enter")
+    expect(drawer(alice)).to_be_visible()
+    settle(alice)
+    keys(alice, "ArrowDown", "Control+Enter")
+    expect(alice.get_by_role("main").get_by_text("Converted to Production")).to_be_visible()
+    expect(alice.locator("#organization .badge")).to_have_text("Production")
+    assert alice.evaluate("document.activeElement !== document.body")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.screens import ANSWERS, DRAWERS, LISTS, Screen, settle
+from tests.browser.screens import ANSWERS, DRAWERS, LISTS, LOG, ORGANIZATIONS, Screen, settle
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo"), pytest.mark.usefixtures("first_day")]
 # The times of day that go on while the pictures are made stand still.
@@ -59,6 +59,13 @@ PICTURES = {
     "customers_dark": Picture(LISTS["customers"], theme="dark"),
     "customers_narrow": narrow(LISTS["customers"]),
     **{name: Picture(LISTS[name]) for name in SHOWN},
+    "events": Picture(LOG["events"]),
+    "event_details": Picture(LOG["event_details"]),
+    "organization": Picture(ORGANIZATIONS["organization"], height=1180),
+    "organization_dark": Picture(ORGANIZATIONS["organization_held"], height=1180, theme="dark"),
+    "organization_narrow": narrow(ORGANIZATIONS["organization"]),
+    "organization_pending": Picture(ORGANIZATIONS["organization_pending"], height=1180),
+    "own_organization": Picture(ORGANIZATIONS["own_organization"], height=1180),
     **{name: Picture(screen) for name, screen in (DRAWERS | ANSWERS).items()},
 }
 

@@ -118,7 +118,7 @@ def test_the_first_admin_can_sign_in(ada, adatum):
     ada.go_through(ADA)
     import_tenants()
     ada.come_back(visitor.sign_in(ada.sandbox, ada.browser.post("/signin/").url, ADA))
-    page = ada.browser.get("/").content.decode()
+    page = ada.browser.get(f"/organizations/{adatum.pk}/").content.decode()
     assert "Your trial upgrades to Production on 15 Dec 2026, 09:00 UTC." in page
 
 
