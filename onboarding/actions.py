@@ -30,6 +30,15 @@ def of_resending(organization: Organization, at: datetime) -> list[Consequence]:
     return [("mail", sent), ("link", text)]
 
 
+def of_reminding(organization: Organization, at: datetime) -> list[Consequence]:
+    sent = _("{email} is reminded, in friendly words, that the trial is waiting.")
+    expires_at = organization.onboarding.link_expires_at
+    return [
+        ("mail", sent.format(email=organization.notification_email)),
+        ("link", _("The link stays the same and works until {when}.").format(when=dates.moment(expires_at))),
+    ]
+
+
 def of_new_link(organization: Organization, at: datetime) -> list[Consequence]:
     days = settings.ACTIVATION_LINK_DAYS
     return [
@@ -73,6 +82,19 @@ RESEND = drawers.Drawer(
         else _("{count} activation links are on their way.").format(count=len(rows))
     ),
 )
+REMIND = drawers.Drawer(
+    name="send_reminder",
+    label=_("Send a reminder"),
+    icon="mail",
+    rule=lambda o, at: o.onboarding.reminding(at),
+    apply=lambda o, data, by, at: o.onboarding.remind(by=by, at=at),
+    consequences=of_reminding,
+    done=lambda rows, data: (
+        _("A reminder is on its way to {email}.").format(email=rows[0].notification_email)
+        if len(rows) == 1
+        else _("{count} reminders are on their way.").format(count=len(rows))
+    ),
+)
 CHANGE_EMAIL = drawers.Drawer(
     name="change_notification_email",
     label=_("Change notification email"),
@@ -109,10 +131,11 @@ WITHDRAW = drawers.Drawer(
         else _("{count} invitations were withdrawn.").format(count=len(rows))
     ),
 )
-DRAWERS = [RESEND, CHANGE_EMAIL, RESET, WITHDRAW]
+DRAWERS = [RESEND, REMIND, CHANGE_EMAIL, RESET, WITHDRAW]
 
 
 resend_activation_link = drawers.view(RESEND)
+send_reminder = drawers.view(REMIND)
 change_notification_email = drawers.view(CHANGE_EMAIL)
 reset_link = drawers.view(RESET)
 withdraw = drawers.view(WITHDRAW)

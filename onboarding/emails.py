@@ -23,6 +23,11 @@ def activation_link(message: Message) -> dict:
     return invitation(organization, included, expires_at=onboarding.link_expires_at, url=url)
 
 
+def reminder(message: Message) -> dict:
+    """The same link once more; R12: nobody else is told."""
+    return activation_link(message)
+
+
 def invitation(organization: Organization, included: list[str], *, expires_at: datetime, url: str) -> dict:
     """What the welcome mail says, also in the preview of one that nobody has got yet. `expires_at` is a UTC instant."""
     owner = organization.owner

@@ -13,6 +13,7 @@ urlpatterns = [
     path(
         "organizations/actions/resend_activation_link/", actions.resend_activation_link, name="resend_activation_link"
     ),
+    path("organizations/actions/send_reminder/", actions.send_reminder, name="send_reminder"),
     path(
         "organizations/actions/change_notification_email/",
         actions.change_notification_email,

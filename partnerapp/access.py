@@ -56,6 +56,7 @@ MAY: dict[str, dict[str, frozenset[str]]] = {
     "cancel_trial": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
     "copy_activation_link": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
     "resend_activation_link": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
+    "send_reminder": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
     "change_notification_email": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
     "reset_link": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},
     "withdraw": {DISTRIBUTOR: ADMIN, PARTNER: ADMIN},

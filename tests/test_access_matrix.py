@@ -59,6 +59,7 @@ ANSWERS = {  # what GET and POST answer to somebody who may; a new URL stands he
     "/organizations/actions/cancel_trial/": (200, DONE),
     "/organizations/actions/copy_activation_link/": (405, 200),
     "/organizations/actions/resend_activation_link/": (200, DONE),
+    "/organizations/actions/send_reminder/": (200, DONE),
     "/organizations/actions/change_notification_email/": (200, DONE),
     "/organizations/actions/reset_link/": (200, DONE),
     "/organizations/actions/withdraw/": (200, DONE),

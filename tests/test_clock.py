@@ -237,6 +237,7 @@ CAST = {
     "Northwind": "production", "Fabrikam": "trial", "Tailspin": "trial", "Wingtip": "expired", "Lucerne": "held",
     "Trey": "cancelled", "Proseware": "pending", "Adatum": "pending",
 }  # fmt: skip
+EVERY_STATE = {"pending", "trial", "held", "expired", "cancelled", "production", "suspended"}
 
 
 NAMED = ["Alice", "Victor", "Beate", "Nina", "Mallory", "Bob", "Charlie"]
@@ -245,9 +246,12 @@ NAMED = ["Alice", "Victor", "Beate", "Nina", "Mallory", "Bob", "Charlie"]
 def test_the_cast_is_in_every_state_and_in_order(db, settings, tmp_path):
     settings.DEMO_DIR = tmp_path
     answer = run("seed_demo")
-    states = {row.organization.name: str(row.state(NOW)) for row in Subscription.objects.select_related("organization")}
-    assert states == CAST
-    assert set(answer["organizations"]) == {"Contoso Distribution", "Litware", *CAST}
+    rows = list(Subscription.objects.select_related("organization"))
+    states = {row.organization.name: str(row.state(NOW)) for row in rows if row.kind == "partner"}
+    customers = {row.organization: str(row.state(NOW)) for row in rows if row.kind == "customer"}
+    assert (states, set(customers.values())) == (CAST, EVERY_STATE)
+    assert [row.name for row in customers if row.source == "vendor"] == ["Graphic Design Institute"]
+    assert set(answer["organizations"]) == {"Contoso Distribution", "Litware", *CAST, *(row.name for row in customers)}
     assert [person["name"].split()[0] for person in answer["people"]] == NAMED
     waiting = Operator.objects.pending().order_by("name").values_list("name", flat=True)
     assert list(waiting) == ["Nina Novak", "Oskar Ohm"]

@@ -6,8 +6,8 @@ def test_a_distributor_starts_with_its_partners(signed_in, alice, victor):
         assert signed_in(operator).get("/").url == "/invoice/partners/"
 
 
-def test_a_partner_starts_with_its_own_page(signed_in, bob):
-    assert signed_in(bob).get("/").url == f"/organizations/{bob.organization_id}/"
+def test_a_partner_starts_with_its_customers(signed_in, bob):
+    assert signed_in(bob).get("/").url == "/manage/customers/"
 
 
 def test_the_theme_and_the_zone_are_kept(signed_in, bob):

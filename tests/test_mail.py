@@ -24,7 +24,7 @@ from tests.factories import DAY, NOW, fresh, notice, partner
 AWKWARD = "Smith & Sons <b>'Ltd' {{7*7}}"
 KINDS = [
     "onboarding.activation_link", "onboarding.import_completed", "onboarding.stopped",
-    "onboarding.consent_needed",
+    "onboarding.consent_needed", "onboarding.reminder",
     "partnerapp.operator_invitation", *UPGRADE_NOTICES, *EXPIRY_NOTICES,
     *(f"subscriptions.{name}" for name in (
         "upgrade_held", "trial_extended", "upgrade_blocked", "upgrade_restored", "trial_cancelled", "trial_expired",

@@ -91,7 +91,9 @@ def test_the_tenant_can_be_copied(signed_in, alice, fabrikam):
 def test_the_way_back_leads_through_the_list_or_the_partner(context, alice, bob, contoso, fabrikam):
     below = customer(fabrikam)
     paths = {row: [crumb["url"] for crumb in context(alice, row)["crumbs"]] for row in (fabrikam, below)}
-    assert paths == {fabrikam: ["/invoice/partners/"], below: [url(fabrikam)]}
+    assert paths == {fabrikam: ["/invoice/partners/"], below: ["/manage/customers/", url(fabrikam)]}
+    own = customer(bob.acts_for, "Alpine")
+    assert [crumb["url"] for crumb in context(bob, own)["crumbs"]] == ["/manage/customers/"]
     assert context(alice, pending_partner(contoso))["crumbs"][0]["url"] == "/invoice/partners/pending/"
 
 

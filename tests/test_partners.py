@@ -94,7 +94,7 @@ def test_nothing_selected_every_action_is_shown_and_says_what_is_missing(signed_
     menu = items(signed_in(alice).get(URL))
     assert list(menu) == [
         "add_partner", "extend_trial", "manage_subscription_upgrade", "convert_to_production", "cancel_trial",
-        "resend_activation_link", "change_notification_email", "reset_link", "withdraw",
+        "resend_activation_link", "send_reminder", "change_notification_email", "reset_link", "withdraw",
     ]  # fmt: skip
     assert menu.pop("add_partner")["refusal"] == ""
     assert {item["refusal"] for item in menu.values()} == {"Select a Partner first."}
@@ -137,7 +137,7 @@ def test_a_refused_item_is_grey_can_be_read_and_opens_nothing(signed_in, alice, 
 
 def test_a_viewer_sees_every_action_grey_with_the_reason(signed_in, victor, fabrikam):
     menu = items(signed_in(victor).get(f"{URL}selection/?id={fabrikam.pk}"))
-    assert len(menu) == 9
+    assert len(menu) == 10
     assert all(item["refusal"].startswith("Your role is Viewer. Ask an Admin of") for item in menu.values())
 
 

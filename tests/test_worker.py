@@ -122,4 +122,4 @@ def assert_nothing_is_lost(inbox, converted):
     assert copies.total() <= sent.count() + 2  # each of two senders may have died between sending and writing it down
     assert Period.objects.filter(organization__in=converted).count() == len(converted)
     assert invariants.broken(clock.wall()) == []
-    assert set(Job.objects.values_list("name", flat=True)) == {"sweep", "deliver", "import"}
+    assert set(Job.objects.values_list("name", flat=True)) == {"sweep", "deliver", "import", "refresh"}

@@ -24,6 +24,8 @@ from partnerapp.models.event import Actor
 from partnerapp.models.message import owner_and_notification_email
 from subscriptions.models import Subscription
 
+LINK_MAILS = ["onboarding.activation_link", "onboarding.reminder"]
+REMINDER_PAUSE = timedelta(hours=24)
 PAUSES = [15, 30, *[60] * 14]  # seconds between looks for a consent that Microsoft does not show yet: 15 min in all
 
 
@@ -168,6 +170,19 @@ class Onboarding(models.Model):
     def resending(self, at: datetime) -> Action:
         return Action("resend_activation_link", self._link_refusal(at) or self._on_its_way())
 
+    def reminding(self, at: datetime) -> Action:
+        """A reminder of a live link, not more than one mail a day."""
+        return Action("send_reminder", self._link_refusal(at) or self._on_its_way() or self._too_soon(at))
+
+    def _too_soon(self, at: datetime) -> str:
+        if at >= self.link_expires_at:
+            return _("The link expired on {when}. Resend it, which renews it.").format(
+                when=dates.moment(self.link_expires_at)
+            )
+        again = self.link_message.about_at + REMINDER_PAUSE if self.link_message else at
+        words = _("The last email with the link went out less than a day ago. A reminder can follow from {when}.")
+        return words.format(when=dates.moment(again)) if at < again else ""
+
     def email_change(self, at: datetime) -> Action:
         withdrawn = self.subscription.withdrawn_at is not None
         refusal = self._open_refusal() if withdrawn else self.subscription.owner_inactivity(at)
@@ -215,6 +230,13 @@ class Onboarding(models.Model):
             row._send_link(at)
         return row
 
+    def remind(self, *, by: Operator, at: datetime) -> "Onboarding":
+        """R12: a friendly reminder with the live link, which stays as it is. Raises Refused."""
+        with self._changing("reminder_sent", by=by, at=at, moves=False) as row:
+            row.reminding(at).require()
+            row._send_link(at, kind="onboarding.reminder")
+        return row
+
     def change_email(self, email: str, *, by: Operator, at: datetime) -> "Onboarding":
         """R6, R12: until consent is proved the old link dies and a new one goes to the new address. Raises Refused."""
         with self._changing("notification_email_changed", by=by, at=at) as row:
@@ -244,7 +266,7 @@ class Onboarding(models.Model):
             row.next_try_at = row.lease_until = None
             row._clear_error()
             row.organization.import_runs.filter(ImportRun.OPEN).update(failed_at=at)
-            Message.retire(row.organization, ["onboarding.activation_link"])
+            Message.retire(row.organization, LINK_MAILS)
             row.organization.subscription = row.subscription.withdraw(at=at)
         return row
 
@@ -399,17 +421,12 @@ class Onboarding(models.Model):
             self.link_version += 1
             self.link_expires_at = at + link_lifetime()
 
-    def _send_link(self, at: datetime) -> None:
-        """Queue the welcome mail about this instant; the row shows how it fares."""
-        organization = self.organization
-        Message.retire(organization, ["onboarding.activation_link"])
-        Message.queue(
-            "onboarding.activation_link", organization, about_at=at, to=[organization.notification_email],
-            context={"link_version": self.link_version},
-        )  # fmt: skip
-        self.link_message = organization.messages.get(
-            kind="onboarding.activation_link", about_at=at, recipient=organization.notification_email
-        )
+    def _send_link(self, at: datetime, kind: str = "onboarding.activation_link") -> None:
+        """Queue the mail with the link about this instant; the row shows how it fares."""
+        organization, to = self.organization, self.organization.notification_email
+        Message.retire(organization, LINK_MAILS)
+        Message.queue(kind, organization, about_at=at, to=[to], context={"link_version": self.link_version})
+        self.link_message = organization.messages.get(kind=kind, about_at=at, recipient=to)
         self.save(update_fields=["link_message"])
 
     def _count_again(self, at: datetime, wall: datetime) -> None:

@@ -63,7 +63,7 @@ def entry(path: Path, current: str = "") -> dict:
     return {
         "id": path.stem,
         "url": reverse("demo_mail", args=[path.stem]),
-        "subject": str(mail["Subject"]),
+        "subject": str(mail["Subject"]).strip(),
         "to": str(mail["To"]),
         "sent_at": sent_at(mail),
         "unread": not seen(path).exists(),
@@ -100,7 +100,7 @@ def show(request: HttpRequest, name: str) -> HttpResponse:
     seen(path).touch()
     mail, here = read(path), reverse("demo_mail", args=[name])
     shown = {
-        "subject": str(mail["Subject"]),
+        "subject": str(mail["Subject"]).strip(),
         "sender": str(mail["From"]),
         "to": str(mail["To"]),
         "sent_at": sent_at(mail),

@@ -26,6 +26,7 @@ WORDS = {  # what people read in a list; `kind` is for code
     "activation_pressed": _("Activation link opened"),
     "link_copied": _("Activation link copied"),
     "link_resent": _("Activation link sent again"),
+    "reminder_sent": _("Reminder sent"),
     "link_reset": _("Activation link reset"),
     "notification_email_changed": _("Notification email changed"),
     "invitation_withdrawn": _("Invitation withdrawn"),

@@ -52,7 +52,7 @@ class OperatorQuerySet(models.QuerySet):
 
     def pending(self) -> "OperatorQuerySet":
         """Invited, not yet signed in; one whose invitation was withdrawn is not waited for any more."""
-        return self.filter(accepted_at=None, disabled_at=None)
+        return self.filter(accepted_at=None, disabled_at=None, organization__isnull=False)
 
     def with_email(self, email: str) -> "OperatorQuerySet":
         """Those with this address, in whatever case it is written."""

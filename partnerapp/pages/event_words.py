@@ -37,7 +37,7 @@ GRAVE = {
 CATEGORIES = {  # what each chip of the log shows; every kind but the problems stands in exactly one
     "problems": list(GRAVE),
     "onboarding": [
-        "added", "activation_pressed", "link_copied", "link_resent", "link_reset", "notification_email_changed",
+        "added", "activation_pressed", "link_copied", "link_resent", "reminder_sent", "link_reset", "notification_email_changed",
         "invitation_withdrawn", "onboarding_started", "onboarding_continued", "consent_returned", "consent_declined",
         "consent_of_another_tenant", "consent_granted", "management_configured", "pre_import_error", "tried_again",
         "import_completed", "consent_lost", "consent_regained",

@@ -12,6 +12,7 @@ NEWEST = 20
 WORDS = {  # by composer: what the mail is about; a notice with its "7 days"
     "partnerapp.operator_invitation": _("Invitation to work in Partner App"),
     "onboarding.activation_link": _("Welcome, with the activation link"),
+    "onboarding.reminder": _("Reminder of the activation link"),
     "onboarding.stopped": _("Onboarding stopped: cause and remedy"),
     "onboarding.import_completed": _("Import completed, the trial has started"),
     "onboarding.consent_needed": _("Consent is needed again"),

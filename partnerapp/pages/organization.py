@@ -93,11 +93,14 @@ def crumbs(row: Organization, operator: Operator) -> list[dict[str, Any]]:
     """The way back: the list in which the organization stands, below its Partner where one sees more than one."""
     if row.pk == operator.organization_id:
         return []
-    pending = row.subscription.imported_at is None
-    if row.kind == Organization.Kind.PARTNER:
-        name, label = ("pending_partners", _("Pending Partners")) if pending else ("partners", _("Partners"))
-        return [{"label": label, "url": reverse(name)}]
-    return [{"label": row.owner.name, "url": organization_url(row.owner.pk)}]
+    lists = [("partners", _("Partners")), ("pending_partners", _("Pending Partners"))]
+    if row.kind == Organization.Kind.CUSTOMER:
+        lists = [("customers", _("Customers")), ("pending_customers", _("Pending customers"))]
+    name, label = lists[row.subscription.imported_at is None]
+    way = [{"label": label, "url": reverse(name)}]
+    if row.parent_id == operator.organization_id:
+        return way
+    return [*way, {"label": row.owner.name, "url": organization_url(row.owner.pk)}]
 
 
 def subscribed(row: Organization, operator: Operator, at: datetime) -> dict[str, Any]:

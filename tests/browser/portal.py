@@ -82,3 +82,23 @@ def activation_link(page: Page, name: str) -> str:
                 return mail["links"][0]
         page.wait_for_timeout(500)
     raise AssertionError(f"no welcome mail about {name}")
+
+
+def connect(page: Page, link: str, person: str) -> None:
+    """Follow an activation link as this person, and consent."""
+    page.goto(link)
+    page.get_by_role("button", name="Connect Microsoft 365").click()
+    page.get_by_role("button", name=person).first.click()
+    page.get_by_role("button", name="Grant consent").click()
+    page.get_by_role("button", name="Accept").click()
+
+
+def to_next_event(page: Page, about: str) -> None:
+    """Press "To next event" until the coming event is this one, then once more."""
+    for _press in range(20):
+        button = page.get_by_role("button", name="To next event")
+        reached = about in button.inner_text()
+        button.click()
+        if reached:
+            return
+    raise AssertionError(f"{about} never came")

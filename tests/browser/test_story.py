@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.portal import activation_link, choose, mails, row, sign_in
+from tests.browser.portal import activation_link, choose, connect, mails, row, sign_in, to_next_event
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("demo"), pytest.mark.usefixtures("first_day")]
 
@@ -15,25 +15,6 @@ def add_partner(page: Page, name: str, email: str) -> None:
     drawer.get_by_label("Notification email").fill(email)
     drawer.get_by_role("button", name="Apply").click()
     expect(drawer).to_be_hidden()
-
-
-def connect(page: Page, link: str, person: str) -> None:
-    page.goto(link)
-    page.get_by_role("button", name="Connect Microsoft 365").click()
-    page.get_by_role("button", name=person).first.click()
-    page.get_by_role("button", name="Grant consent").click()
-    page.get_by_role("button", name="Accept").click()
-
-
-def to_next_event(page: Page, about: str) -> None:
-    """Press "To next event" until the coming event is this one, then once more."""
-    for _press in range(20):
-        button = page.get_by_role("button", name="To next event")
-        reached = about in button.inner_text()
-        button.click()
-        if reached:
-            return
-    raise AssertionError(f"{about} never came")
 
 
 def test_a_partner_goes_the_whole_way(page: Page, context):
