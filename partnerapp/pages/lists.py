@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.html import conditional_escape
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -23,6 +24,7 @@ from partnerapp.tables import MOST, Asked, Matches, OrganizationTable, Table
 
 FORMATS = {"csv": exports.as_csv, "xlsx": exports.as_xlsx}
 MOVING_SECONDS, QUIET_SECONDS = 2, 10  # between two polls
+OPTIONAL = dict.fromkeys(["source", "partner", "customers", "expiration", "extended"], "")  # columns of some lists
 ROUND = 5  # polls, of which the last asks for all rows and the others for those that move
 
 
@@ -78,8 +80,11 @@ def rows_of(
 
 
 def headings(table: Table, operator: Operator) -> dict[str, str]:
-    """Translated once for a page, since each row names them again on a small screen."""
-    return {name: str(words) for name, words in table.headings.items() if table.shows(words, operator)}
+    """Translated and escaped once for a page, since each row names them again on a small screen; "" for a column that this
+    operator has not.
+    """
+    shown = {name: conditional_escape(words) for name, words in table.headings.items() if table.shows(words, operator)}
+    return OPTIONAL | shown
 
 
 def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], at: datetime) -> dict[str, Any]:
