@@ -7,7 +7,7 @@ Nothing is counted beyond a thousand.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -73,7 +73,7 @@ class Table:
     orders: Sequence[Order]
     for_distributors: Sequence[Words] = ()  # headings of columns that say the same in each row of anybody else's
 
-    @property
+    @cached_property
     def url(self) -> str:
         return reverse(self.name)
 

@@ -89,7 +89,7 @@ def headings(table: Table, operator: Operator) -> dict[str, str]:
 
 def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], at: datetime) -> dict[str, Any]:
     """Title, Actions menu and selection bar: what the selected rows allow, from the rules (R30)."""
-    table = asked.table
+    table, params = asked.table, asked.params
     add = {
         "label": table.add_label,
         "url": reverse(table.add),
@@ -102,8 +102,8 @@ def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], a
         "empty": {"title": table.empty[0], "text": table.empty[1]},
         "url": asked.here,
         "path": table.url,
-        "state": {name: asked.params[name] for name in ("q", "chip", "order", "size") if name in asked.params},
-        "kept": {name: asked.params[name] for name in ("chip", "size") if name in asked.params},
+        "state": {name: params[name] for name in ("q", "chip", "order", "size") if name in params},
+        "kept": {name: params[name] for name in ("chip", "size") if name in params},
         "selection_url": reverse(f"{table.name}_selection"),
         "export_url": reverse(f"{table.name}_export"),
         "add": add,
@@ -112,7 +112,7 @@ def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], a
         "listing": listing,
         "selection": selection_of(request, chosen),
         "menu": menu(request.user, table, chosen, at, add),
-        "menu_hint": "" if chosen else table.select_first,
+        "menu_hint": "" if chosen else str(table.select_first),
     }
 
 

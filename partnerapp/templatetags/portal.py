@@ -61,7 +61,8 @@ class Rows(Node):
     def render(self, context: Context) -> SafeString:
         body, drawn = NodeList(settled(self.body, self.constant, context)), []
         with context.push():
-            for context[self.row] in self.values.resolve(context):
+            for row in self.values.resolve(context):
+                context[self.row] = row
                 drawn.append(body.render(context))
         return SafeString("".join(drawn))
 
@@ -80,7 +81,9 @@ def settled(nodes: Iterable[Node], constant: str, context: Context) -> Iterator[
 def settled_if(node: IfNode, constant: str, context: Context) -> Iterator[Node]:
     conditions = [condition for condition, _nodes in node.conditions_nodelists]
     if all(condition is None or is_of(constant, getattr(condition, "value", None)) for condition in conditions):
-        chosen = (nodes for condition, nodes in node.conditions_nodelists if condition is None or condition.eval(context))
+        chosen = (
+            nodes for condition, nodes in node.conditions_nodelists if condition is None or condition.eval(context)
+        )
         yield from settled(next(chosen, NodeList()), constant, context)
     else:
         branches = [(condition, settled(nodes, constant, context)) for condition, nodes in node.conditions_nodelists]
