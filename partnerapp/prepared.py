@@ -57,7 +57,7 @@ class Prepared:
         """The rows, with what `values` makes of the statement's parameters."""
         compiler, query, rows = copy(self.compiler), copy(self.rows.query), self.rows.all()
         compiler.connection = connections[self.rows.db]  # this thread's
-        compiler.as_sql = lambda *args, **kwargs: (self.sql, tuple(values(self.params)))  # type: ignore[method-assign]
+        compiler.as_sql = lambda *args, **kwargs: (self.sql, tuple(values(self.params)))
         query.get_compiler = lambda *args, **kwargs: compiler  # type: ignore[method-assign]
         rows.query = cast(Any, query)
         return list(rows)

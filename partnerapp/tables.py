@@ -234,8 +234,9 @@ def rows_at(asked: Asked, operator: Operator, at: datetime, matches: Matches) ->
     if asked.q:  # each search has another number of parameters
         return list(shown_from_cursor(asked, matching(asked, operator, at, matches), operator))
     cursor = {STAND_INS[type(value)]: value for value in position(asked) or []}
-    stand_in = {"before" if backwards(asked) else "after": as_text(cursor)}
-    prepared = paging(replace(asked, **{"after": "", "before": ""} | stand_in), operator.acts_for.kind)
+    stand_in, back = as_text(cursor), backwards(asked)
+    written = replace(asked, after="" if back else stand_in, before=stand_in if back else "")
+    prepared = paging(written, operator.acts_for.kind)
     return prepared.ask(lambda params: actual(params, operator.acts_for.pk, at, cursor))
 
 

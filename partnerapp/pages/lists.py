@@ -83,7 +83,9 @@ def headings(table: Table, operator: Operator) -> dict[str, str]:
     """Translated and escaped once for a page, since each row names them again on a small screen; "" for a column that this
     operator has not.
     """
-    shown = {name: conditional_escape(words) for name, words in table.headings.items() if table.shows(words, operator)}
+    shown = {
+        name: conditional_escape(str(words)) for name, words in table.headings.items() if table.shows(words, operator)
+    }
     return OPTIONAL | shown
 
 

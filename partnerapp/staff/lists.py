@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
@@ -33,14 +33,14 @@ class CappedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        rows = self.object_list[: MOST + 1].count()  # type: ignore[union-attr]
+        rows = cast(QuerySet, self.object_list)[: MOST + 1].count()
         return AtLeast(MOST) if rows > MOST else rows
 
 
 class OrderedList(ChangeList):
     """In the list's own order, whatever the URL asks for: others have no index."""
 
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str]:
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[Any]:
         return list(self.model_admin.ordering or ["-pk"])
 
 
@@ -80,10 +80,10 @@ class StaffAdmin(admin.ModelAdmin):
 
     # Django calls these where it would write its own log (R31).
 
-    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> None:
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         self.remember(request, obj, "added", message)
 
-    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> None:
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         self.remember(request, obj, "changed", message)
 
     def remember(self, request: HttpRequest, obj: Any, what: str, message: Any) -> None:
@@ -117,7 +117,7 @@ class Choice(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         known = {str(value) for value, _words in self.lookup_choices}
-        return queryset.filter(**{self.parameter_name: self.value()}) if self.value() in known else queryset
+        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() in known else queryset
 
 
 def reference(term: str) -> int | None:

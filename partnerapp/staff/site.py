@@ -69,7 +69,7 @@ class StaffSite(AdminSite):
             return response
         return super().login(request, {"username": str(request.user), **(extra_context or {})})
 
-    def password_change(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: dict | None = None) -> Any:
         view = PasswordChangeView.as_view(
             form_class=OwnPassword,
             success_url=reverse("admin:password_change_done"),
@@ -78,7 +78,7 @@ class StaffSite(AdminSite):
         return view(request)
 
     @method_decorator(never_cache)
-    def logout(self, request: HttpRequest, extra_context: dict | None = None) -> HttpResponse:
+    def logout(self, request: HttpRequest, extra_context: dict | None = None) -> Any:
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         auth.logout(request)

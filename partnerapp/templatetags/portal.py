@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from functools import cache
+from typing import Any, cast
 
 from django.template import Context, Library, Node, NodeList
 from django.template.base import FilterExpression, Parser, TextNode, Token, VariableNode
@@ -82,7 +83,9 @@ def settled_if(node: IfNode, constant: str, context: Context) -> Iterator[Node]:
     conditions = [condition for condition, _nodes in node.conditions_nodelists]
     if all(condition is None or is_of(constant, getattr(condition, "value", None)) for condition in conditions):
         chosen = (
-            nodes for condition, nodes in node.conditions_nodelists if condition is None or condition.eval(context)
+            nodes
+            for condition, nodes in node.conditions_nodelists
+            if condition is None or condition.eval(cast(Any, context))
         )
         yield from settled(next(chosen, NodeList()), constant, context)
     else:

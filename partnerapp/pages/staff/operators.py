@@ -26,8 +26,8 @@ from partnerapp.staff.verbs import StaffRequest
 
 # R27 binds the operators of an inactive Partner, not staff.
 VERBS = {
-    drawer.name: replace(drawer, rule=lambda row, at, name=drawer.name: row.action(name))
-    for drawer in (DISABLE, ENABLE)
+    DISABLE.name: replace(DISABLE, rule=lambda row, at: row.action(DISABLE.name)),
+    ENABLE.name: replace(ENABLE, rule=lambda row, at: row.action(ENABLE.name)),
 }
 
 
@@ -112,8 +112,8 @@ class OperatorAdmin(StaffAdmin, UserAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return super().has_change_permission(request, obj) and (obj is None or getattr(obj, "is_staff", False))
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, **kwargs)
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
         form.by, form.at = request.user, clock.now()
         return form
 
