@@ -125,7 +125,7 @@ def ask(a_list: Table, query: str, operator: Operator) -> Done:
     with CaptureQueriesContext(connection) as search:
         matches = tables.search(asked, operator)
     with CaptureQueriesContext(connection) as rows:
-        tables.page(asked, tables.matching(asked, operator, at, matches), operator)
+        tables.page(asked, operator, at, matches)
     with CaptureQueriesContext(connection) as chips:
         tables.counts(asked, operator, at, matches, TABS[a_list.kind])
     return Done(query, work(search), work(rows), work(chips))

@@ -15,8 +15,8 @@ from django.utils.translation import gettext as _
 
 from onboarding import emails
 from onboarding.models import Onboarding
+from onboarding.models.invitation import link_lifetime
 from onboarding.models.manager import namesakes
-from onboarding.models.onboarding import link_lifetime
 from partnerapp import clock, drawers, mail
 from partnerapp.access import OperatorRequest
 from partnerapp.actions import Refused, Words

@@ -105,7 +105,7 @@ def blank(request: OperatorRequest, drawer: Drawer, selected: Selection, at: dat
 
 
 def changed_meanwhile(
-    request: OperatorRequest, drawer: Drawer, rows: list[Row], refusals: dict[int, str], at: datetime
+    request: HttpRequest, drawer: Drawer, rows: list[Row], refusals: dict[int, str], at: datetime
 ) -> dict[int, str]:
     """The rows that are not any more what the drawer showed when it was opened: applied is only what was seen."""
     shown = dict(value.partition(":")[::2] for value in request.POST.getlist("seen"))

@@ -4,10 +4,10 @@ Pages go on after the last row's values (keyset), so that the last page of a mil
 Nothing is counted beyond a thousand.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -21,6 +21,7 @@ from django.utils.http import urlencode
 from partnerapp.actions import Words
 from partnerapp.models import Operator, Organization
 from partnerapp.models.organization import search_query
+from partnerapp.prepared import ONCE, STAND_INS, Prepared, actual, anybody
 
 MOST = 1_000  # rows of one selection, matches of a search, and what a count says before "+"
 SIZES = [25, 50, 100, 250]
@@ -72,7 +73,7 @@ class Table:
     orders: Sequence[Order]
     for_distributors: Sequence[Words] = ()  # headings of columns that say the same in each row of anybody else's
 
-    @property
+    @cached_property
     def url(self) -> str:
         return reverse(self.name)
 
@@ -221,20 +222,38 @@ def matching(asked: Asked, operator: Operator, at: datetime, matches: Matches | 
     return asked.chip.rows(rows, at)
 
 
-def page(asked: Asked, rows: QuerySet, operator: Operator) -> Page:
-    """The page of `rows` at the cursor; the first one if there is nothing (any more) behind it."""
-    here = behind(asked, rows, operator)
-    return here if here.rows or not position(asked) else behind(replace(asked, after="", before=""), rows, operator)
+def page(asked: Asked, operator: Operator, at: datetime, matches: Matches) -> Page:
+    """The page of a list at the cursor, among `matches`; the first one if there is nothing (any more) behind it."""
+    here = page_of(asked, rows_at(asked, operator, at, matches))
+    first = replace(asked, after="", before="")
+    return here if here.rows or not position(asked) else page(first, operator, at, matches)
 
 
-def behind(asked: Asked, rows: QuerySet, operator: Operator) -> Page:
-    """The page of `rows` at the cursor, perhaps an empty one. What is shown is loaded of its own rows alone: an index has the
-    ids in the order asked for, while a sort would carry all that is shown of each row.
+def rows_at(asked: Asked, operator: Operator, at: datetime, matches: Matches) -> list[Any]:
+    """The rows from the cursor on, up to one more than a page has."""
+    if asked.q:  # each search has another number of parameters
+        return list(shown_from_cursor(asked, matching(asked, operator, at, matches), operator))
+    cursor = {STAND_INS[type(value)]: value for value in position(asked) or []}
+    stand_in, back = as_text(cursor), backwards(asked)
+    written = replace(asked, after="" if back else stand_in, before=stand_in if back else "")
+    prepared = paging(written, operator.acts_for.kind)
+    return prepared.ask(lambda params: actual(params, operator.acts_for.pk, at, cursor))
+
+
+@cache
+def paging(asked: Asked, kind: str) -> Prepared:
+    """The statement behind a page without a search, for all operators of this kind and whatever its cursor says."""
+    operator = anybody(kind)
+    return Prepared(shown_from_cursor(asked, matching(asked, operator, ONCE), operator))
+
+
+def shown_from_cursor(asked: Asked, rows: QuerySet, operator: Operator) -> QuerySet:
+    """What is shown of `rows` from the cursor on. It is loaded of these rows alone: an index has the ids in the order asked
+    for, while a sort would carry all that is shown of each row.
     """
     narrow = confirmed(rows, operator) if asked.order.columns[0].startswith("organization__") else rows
     ids = from_cursor(asked, narrow).values("pk")
-    shown = asked.table.shown(rows.model._default_manager.filter(pk__in=ids))
-    return page_of(asked, list(shown.order_by(*direction(asked))))
+    return asked.table.shown(rows.model._default_manager.filter(pk__in=ids)).order_by(*direction(asked))
 
 
 def direction(asked: "Placed") -> list[str]:
@@ -282,7 +301,7 @@ def pages(asked: Asked, rows: QuerySet, operator: Operator, size: int = MOST) ->
     """All rows, a page at a time, so that an export needs no more memory for a million than for a thousand."""
     asked = replace(asked, size=size, after="", before="")
     while True:
-        here = behind(asked, rows, operator)
+        here = page_of(asked, list(shown_from_cursor(asked, rows, operator)))
         yield here.rows
         if not here.next:
             return
@@ -291,7 +310,11 @@ def pages(asked: Asked, rows: QuerySet, operator: Operator, size: int = MOST) ->
 
 def cursor_of(asked: Placed, row: Model) -> str:
     """A row's place in the order, as text."""
-    values = [attrgetter(name.replace("__", "."))(row) for name in asked.order.columns]
+    return as_text(attrgetter(name.replace("__", "."))(row) for name in asked.order.columns)
+
+
+def as_text(values: Iterable[Any]) -> str:
+    """A cursor of these values, as `position` reads it."""
     return "~".join(value.isoformat() if isinstance(value, datetime) else str(value) for value in values)
 
 
@@ -334,24 +357,18 @@ class Beyond(Func):
 # Counts -------------------------------------------------------------------------------------------------------------
 
 
-ANYBODY, ONCE = (
-    -1,
-    datetime(2000, 1, 1, 0, 0, 0, 7, tzinfo=UTC),
-)  # stand for the operator's organization and for the instant
-
-
 def counts(asked: Asked, operator: Operator, at: datetime, matches: Matches, others: Sequence[Table]) -> dict[str, int]:
     """How many rows each chip has, by its name, and each of `others` (lists) by its: one statement, each up to MOST + 1."""
     names, sql, params = counting(asked.table, tuple(others), operator.acts_for.kind, matches.ids is not None)
     with connection.cursor() as cursor:
-        cursor.execute(sql, [matches.ids or [], *(actual(value, operator.acts_for.pk, at) for value in params)])
+        cursor.execute(sql, [matches.ids or [], *actual(params, operator.acts_for.pk, at)])
         return dict(zip(names, cursor.fetchone(), strict=True))
 
 
 @cache
 def counting(table: Table, others: tuple[Table, ...], kind: str, searched: bool) -> tuple[list[str], str, list[Any]]:
     """The statement behind `counts`: written once for all operators of this kind, as writing it takes longer than asking."""
-    operator = Operator(organization=Organization(pk=ANYBODY, kind=kind))
+    operator = anybody(kind)
     rows = table.rows(operator)
     if searched:
         rows = rows.filter(pk__in=RawSQL("SELECT id FROM matched", []))
@@ -361,13 +378,6 @@ def counting(table: Table, others: tuple[Table, ...], kind: str, searched: bool)
     columns = ", ".join(f"(SELECT count(*) FROM ({sql}) AS counted)" for sql, _params in capped)  # noqa: S608 - compiled
     found = "WITH matched AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS id)"
     return list(queries), f"{found} SELECT {columns}", [value for _sql, params in capped for value in params]
-
-
-def actual(value: Any, organization_id: int, at: datetime) -> Any:
-    """The value of a parameter of `counting` for this organization and instant."""
-    if isinstance(value, datetime) and value.microsecond == ONCE.microsecond:
-        return at + (value - ONCE)
-    return organization_id if value == ANYBODY else value
 
 
 # From elsewhere -----------------------------------------------------------------------------------------------------

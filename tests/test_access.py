@@ -325,11 +325,16 @@ def without(monkeypatch):
                 return real(operator, rows)
             return Organization.objects.all() if rows is None else rows_class(rows.model)
 
-        tables.counting.cache_clear()
+        forget()
         monkeypatch.setattr(access, "visible_to", visible_to)
 
+    def forget() -> None:
+        """The statements that were written with the filters, or without."""
+        tables.counting.cache_clear()
+        tables.paging.cache_clear()
+
     yield remove
-    tables.counting.cache_clear()
+    forget()
 
 
 SELECTIONS = [url for url in LISTS if "export" not in url]

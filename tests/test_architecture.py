@@ -45,7 +45,7 @@ def foundation() -> list[tuple[str, str]]:
 
 def test_there_is_something_to_look_at():
     assert len(FILES) > 80
-    assert ("onboarding.models.onboarding", "subscriptions.models.Subscription") in set(imports("onboarding"))
+    assert ("onboarding.models.facts", "subscriptions.models.Subscription") in set(imports("onboarding"))
 
 
 def test_the_foundation_imports_neither_app():

@@ -88,7 +88,7 @@ def in_order(asked, operator):
 
 
 def page(asked, operator):
-    return tables.page(asked, tables.matching(asked, operator, NOW), operator)
+    return tables.page(asked, operator, NOW, tables.Matches())
 
 
 def walk(asked, operator, way):

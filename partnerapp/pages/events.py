@@ -63,8 +63,9 @@ def event_row(event: Event, operator: Operator) -> dict[str, Any]:
 
 
 def log_row(event: Event, operator: Operator) -> dict[str, Any]:
-    assert event.organization is not None, "what is visible to an operator stands in a tree"
-    organization = {"name": event.organization.name, "url": organization_url(event.organization.pk)}
+    about = event.organization
+    assert about is not None, "the Vendor's own events stand in no operator's log"
+    organization = {"name": about.name, "url": organization_url(about.pk)}
     return {**event_row(event, operator), "organization": organization}
 
 

@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.html import conditional_escape
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -23,6 +24,7 @@ from partnerapp.tables import MOST, Asked, Matches, OrganizationTable, Table
 
 FORMATS = {"csv": exports.as_csv, "xlsx": exports.as_xlsx}
 MOVING_SECONDS, QUIET_SECONDS = 2, 10  # between two polls
+OPTIONAL = dict.fromkeys(["source", "partner", "customers", "expiration", "extended"], "")  # columns of some lists
 ROUND = 5  # polls, of which the last asks for all rows and the others for those that move
 
 
@@ -43,7 +45,7 @@ def view(table: OrganizationTable, tabs: Sequence[OrganizationTable]) -> Any:
 def show(request: OperatorRequest, asked: Asked, tabs: Sequence[OrganizationTable]) -> HttpResponse:
     at, operator = clock.now(), request.user
     matches = tables.search(asked, operator)
-    found = tables.page(asked, tables.matching(asked, operator, at, matches), operator)
+    found = tables.page(asked, operator, at, matches)
     counts = tables.counts(asked, operator, at, matches, tabs)
     chosen = selection.chosen(request, at, asked)
     rows = rows_of(found.rows, asked.table, operator, at, {row.pk for row in chosen})
@@ -78,13 +80,18 @@ def rows_of(
 
 
 def headings(table: Table, operator: Operator) -> dict[str, str]:
-    """Translated once for a page, since each row names them again on a small screen."""
-    return {name: str(words) for name, words in table.headings.items() if table.shows(words, operator)}
+    """Translated and escaped once for a page, since each row names them again on a small screen; "" for a column that this
+    operator has not.
+    """
+    shown = {
+        name: conditional_escape(str(words)) for name, words in table.headings.items() if table.shows(words, operator)
+    }
+    return OPTIONAL | shown
 
 
 def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], at: datetime) -> dict[str, Any]:
     """Title, Actions menu and selection bar: what the selected rows allow, from the rules (R30)."""
-    table = asked.table
+    table, params = asked.table, asked.params
     add = {
         "label": table.add_label,
         "url": reverse(table.add),
@@ -97,8 +104,8 @@ def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], a
         "empty": {"title": table.empty[0], "text": table.empty[1]},
         "url": asked.here,
         "path": table.url,
-        "state": {name: asked.params[name] for name in ("q", "chip", "order", "size") if name in asked.params},
-        "kept": {name: asked.params[name] for name in ("chip", "size") if name in asked.params},
+        "state": {name: params[name] for name in ("q", "chip", "order", "size") if name in params},
+        "kept": {name: params[name] for name in ("chip", "size") if name in params},
         "selection_url": reverse(f"{table.name}_selection"),
         "export_url": reverse(f"{table.name}_export"),
         "add": add,
@@ -107,7 +114,7 @@ def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], a
         "listing": listing,
         "selection": selection_of(request, chosen),
         "menu": menu(request.user, table, chosen, at, add),
-        "menu_hint": "" if chosen else table.select_first,
+        "menu_hint": "" if chosen else str(table.select_first),
     }
 
 

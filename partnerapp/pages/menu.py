@@ -18,8 +18,16 @@ DRAWERS: list[Drawer] = [*SUBSCRIPTION_DRAWERS, *ONBOARDING_DRAWERS]
 
 def menu(operator: Operator, table: OrganizationTable, rows: list[Organization], at: datetime, add: dict) -> list[dict]:
     """What can be done with the selected rows of a list, "Add" first."""
-    first = {"name": table.add, "icon": "plus", **add, "takes_selection": False}
-    items = actions(operator, rows, at, table.kind, nothing_selected=table.select_first)
+    first = {
+        "name": table.add,
+        "icon": "plus",
+        **add,
+        "note": "",
+        "danger": False,
+        "divider": False,
+        "takes_selection": False,
+    }
+    items = actions(operator, rows, at, table.kind, nothing_selected=str(table.select_first))
     items[0]["divider"] = True
     return [first, *items]
 
@@ -54,5 +62,6 @@ def menu_item(
         "refusal": "" if usable else reason,
         "note": reason if usable and not allowed else "",
         "danger": drawer.danger,
+        "divider": False,
         "takes_selection": True,
     }

@@ -131,7 +131,7 @@ def view(listed: Table) -> Any:
 
 def show(request: OperatorRequest, asked: Asked) -> HttpResponse:
     at, me = clock.now(), request.user
-    found = tables.page(asked, asked.table.rows(me), me)
+    found = tables.page(asked, me, at, Matches())
     counts = tables.counts(asked, me, at, Matches(), TABS)
     here = url(asked, after=asked.after, before=asked.before)
     shown = [asked.table.row(operator, me, at) for operator in known_to(me, found.rows)]

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from onboarding.steps import link_words, progress, steps, waiting
 from partnerapp import access, dates
@@ -85,7 +86,7 @@ def origin(organization: Organization) -> dict[str, str]:
 def organization_cells(organization: Organization) -> dict[str, Any]:
     pk = organization.pk
     return {
-        "id": str(pk),
+        "id": SafeString(pk),
         "name": organization.name,
         "email": organization.notification_email,
         "url": organization_url(pk),
@@ -109,7 +110,12 @@ def address(name: str) -> str:
 
 def whole(number: int | None) -> str:
     """`1,234`; empty while it is not known. Numbers are text before they reach a template, which would take its time."""
-    return "" if number is None else number_format(number, force_grouping=True)
+    return "" if number is None else grouped(number, get_language())
+
+
+@lru_cache(maxsize=10_000)
+def grouped(number: int, language: str | None) -> str:
+    return SafeString(number_format(number, force_grouping=True))
 
 
 def subscription_cells(subscription: Subscription, at: datetime) -> dict:
@@ -149,8 +155,8 @@ def after_trial(subscription: Any, at: datetime) -> dict | None:
     if subscription.blocked_at:
         return {"text": _("Blocked — will expire"), "detail": blocked_by(subscription), "icon": "ban", "tone": "warn"}
     if subscription.upgrade_at and at >= subscription.upgrade_at:
-        return {"text": _("Upgrade due"), "icon": "circle-arrow-up", "tone": "info"}
-    return {"text": _("Upgrades to Production"), "icon": "circle-arrow-up", "tone": "info"}
+        return {"text": _("Upgrade due"), "detail": "", "icon": "circle-arrow-up", "tone": "info"}
+    return {"text": _("Upgrades to Production"), "detail": "", "icon": "circle-arrow-up", "tone": "info"}
 
 
 def blocked_by(subscription: Any) -> str:

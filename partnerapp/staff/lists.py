@@ -3,13 +3,12 @@
 import re
 import uuid
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.db.models.expressions import Combinable
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
@@ -32,18 +31,16 @@ class AtLeast(int):
 class CappedPaginator(Paginator):
     """Counts, and turns pages, no further than a thousand rows: who wants others, searches."""
 
-    object_list: QuerySet
-
     @cached_property
     def count(self) -> int:
-        rows = self.object_list[: MOST + 1].count()
+        rows = cast(QuerySet, self.object_list)[: MOST + 1].count()
         return AtLeast(MOST) if rows > MOST else rows
 
 
 class OrderedList(ChangeList):
     """In the list's own order, whatever the URL asks for: others have no index."""
 
-    def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[str | Combinable]:
+    def get_ordering(self, request: HttpRequest, queryset: QuerySet) -> list[Any]:
         return list(self.model_admin.ordering or ["-pk"])
 
 
@@ -84,12 +81,12 @@ class StaffAdmin(admin.ModelAdmin):
     # Django calls these where it would write its own log (R31).
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        self.remember(request, obj, "added")
+        self.remember(request, obj, "added", message)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        self.remember(request, obj, "changed")
+        self.remember(request, obj, "changed", message)
 
-    def remember(self, request: HttpRequest, obj: Any, what: str) -> None:
+    def remember(self, request: HttpRequest, obj: Any, what: str, message: Any) -> None:
         """`before` and `after` stand in the object, as `save_model` left them."""
         assert isinstance(request.user, Operator)
         kind = "staff" if isinstance(obj, Operator) else obj._meta.model_name
@@ -120,8 +117,7 @@ class Choice(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet) -> QuerySet:
         known = {str(value) for value, _words in self.lookup_choices}
-        name = str(self.parameter_name)
-        return queryset.filter(**{name: self.value()}) if self.value() in known else queryset
+        return queryset.filter(**{str(self.parameter_name): self.value()}) if self.value() in known else queryset
 
 
 def reference(term: str) -> int | None:

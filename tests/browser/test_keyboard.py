@@ -31,7 +31,7 @@ def keys(page: Page, *presses: str) -> None:
 
 def reach(target: Locator, key: str = "Tab") -> None:
     """Press the key until the target has the focus."""
-    for _press in range(60):
+    for _press in range(200):
         if target.evaluate("element => element === document.activeElement"):
             return
         target.page.keyboard.press(key)

@@ -574,7 +574,7 @@ def test_a_tenant_that_had_a_trial_is_refused(ada, adatum, elsewhere):
 def test_staff_may_allow_another_trial(ada, adatum, elsewhere):
     """R13: stored as a fact."""
     give_tenant(elsewhere, tid_released_at=NOW - DAY)
-    Onboarding.objects.filter(pk=adatum.pk).update(repeat_trial_allowed_at=NOW, repeat_trial_allowed_reason="Agreed")
+    Onboarding.objects.filter(pk=adatum.pk).update(repeat_trial_allowed_at=NOW, repeat_trial_allowed_reason="Asked for")
     ada.go_through(ADA)
     assert import_tenants()["completed"] == 1
 
@@ -583,7 +583,7 @@ def test_the_admin_of_the_former_organization_comes_along(ada, adatum, elsewhere
     """R14: an identity is one operator; whoever completed the consent administers the new organization."""
     give_tenant(elsewhere, tid_released_at=NOW - DAY)
     OperatorFactory(organization=elsewhere, tid=uuid.UUID(ADATUM.tid), oid=uuid.UUID(ADA.oid), name="Ada Abel")
-    Onboarding.objects.filter(pk=adatum.pk).update(repeat_trial_allowed_at=NOW, repeat_trial_allowed_reason="Agreed")
+    Onboarding.objects.filter(pk=adatum.pk).update(repeat_trial_allowed_at=NOW, repeat_trial_allowed_reason="Asked for")
     ada.go_through(ADA)
     import_tenants()
     assert Operator.objects.get(oid=ADA.oid).organization == adatum

@@ -26,8 +26,8 @@ from partnerapp.staff.verbs import StaffRequest
 
 # R27 binds the operators of an inactive Partner, not staff.
 VERBS = {
-    "disable_operator": replace(DISABLE, rule=lambda row, at: row.action("disable_operator")),
-    "enable_operator": replace(ENABLE, rule=lambda row, at: row.action("enable_operator")),
+    DISABLE.name: replace(DISABLE, rule=lambda row, at: row.action(DISABLE.name)),
+    ENABLE.name: replace(ENABLE, rule=lambda row, at: row.action(ENABLE.name)),
 }
 
 

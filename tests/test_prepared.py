@@ -1,0 +1,54 @@
+"""Statements that are written once say nothing of whom they were written for."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import connection
+from django.http import QueryDict
+
+from partnerapp import tables
+from partnerapp.authentication import OperatorBackend
+from partnerapp.pages.partners import PARTNERS
+from partnerapp.tables import Asked, Matches, paging
+from tests.factories import DAY, NOW, OperatorFactory, crowd, partner
+
+
+def names(operator, at=NOW, **params):
+    query = QueryDict(mutable=True)
+    query.update(params)
+    return [row.organization.name for row in tables.page(Asked.of(PARTNERS, query), operator, at, Matches()).rows]
+
+
+def test_the_statement_of_one_operator_answers_the_next(contoso, alice):
+    other = OperatorFactory()
+    partner(contoso, "Adatum")
+    partner(other.organization, "Litware")
+    paging.cache_clear()
+    assert (names(alice), names(other)) == (["Adatum"], ["Litware"])
+    assert paging.cache_info().misses == 1
+
+
+def test_the_statement_of_one_instant_answers_at_the_next(contoso, alice):
+    partner(contoso, "Adatum", ends_in=5 * DAY)
+    assert names(alice, chip="ending") == []
+    assert names(alice, NOW + 3 * DAY, chip="ending") == ["Adatum"]
+
+
+def test_a_search_is_written_anew(contoso, alice):
+    crowd(contoso, 3)
+    paging.cache_clear()
+    query = Asked.of(PARTNERS, QueryDict("q=nobody"))
+    assert tables.page(query, alice, NOW, tables.search(query, alice)).rows == []
+    assert paging.cache_info().currsize == 0
+
+
+def test_each_thread_asks_over_its_own_connection(alice):
+    assert OperatorBackend().get_user(alice.pk) == alice
+
+    def in_a_thread():
+        try:
+            return OperatorBackend().get_user(alice.pk)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:  # which does not see what this test's transaction has not committed
+        assert pool.submit(in_a_thread).result() is None
