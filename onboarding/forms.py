@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from partnerapp.forms import ActionForm, Email, Reason, VisibleText
 from partnerapp.models import Organization
+from subscriptions.forms import one_sku
 from subscriptions.models import Product
 
 
@@ -38,10 +39,7 @@ class AddCustomer(AddPartner):
             field.error_messages |= {"invalid_choice": words, "required": _("Choose exactly one SKU.")}
 
     def clean_sku(self) -> str:
-        data: Any = self.data
-        if len(data.getlist("sku")) > 1:
-            raise forms.ValidationError(_("Choose exactly one SKU."))
-        return self.cleaned_data["sku"]
+        return one_sku(self)
 
 
 class AddPartners(forms.Form):

@@ -6,7 +6,7 @@ A count is an import run of its own; `tenant_import` reads it page by page like 
 from datetime import datetime
 from time import monotonic
 
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from onboarding.models import ImportRun
 from partnerapp import clock
@@ -30,9 +30,9 @@ def refresh_seats() -> dict[str, int]:
 
 
 def due(at: datetime) -> QuerySet:
-    """Not counted today (UTC), neither with success nor without, and its hour has come."""
+    """Not counted today (UTC), neither with success nor without, no count under way, and its hour has come."""
     midnight = at.replace(hour=0, minute=0, second=0, microsecond=0)
-    tried = ImportRun.objects.filter(organization=OuterRef("pk"), started_at__gte=midnight)
+    tried = ImportRun.objects.filter(ImportRun.OPEN | Q(started_at__gte=midnight), organization=OuterRef("pk"))
     counted = Subscription.objects.with_own_access(at).filter(seats_on__lt=at.date())
     ours = counted.filter(organization__tid__isnull=False, organization__tid_released_at=None)
     return ours.alias(hour=F("pk") % 24).filter(~Exists(tried), hour__lte=at.hour).order_by("pk")

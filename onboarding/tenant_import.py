@@ -146,7 +146,8 @@ def wait(onboarding: Onboarding, seconds: float) -> str:
 
 def claim_run(wall: datetime) -> ImportRun | None:
     free = Q(lease_until=None) | Q(lease_until__lt=wall)
-    due = ImportRun.objects.filter(ImportRun.OPEN, free, ready_at__lte=wall).order_by("refresh", "ready_at")
+    ours = Q(refresh=False) | Q(organization__tid_released_at=None)  # R13: a released tenant is read no more
+    due = ImportRun.objects.filter(ImportRun.OPEN, free, ours, ready_at__lte=wall).order_by("refresh", "ready_at")
     with transaction.atomic():
         run = due.select_for_update(skip_locked=True, of=("self",)).first()
         if run:

@@ -100,7 +100,7 @@ def blank(request: OperatorRequest, drawer: Drawer, selected: Selection, at: dat
     about = {"rows": selected.about, "at": at}
     if drawer.foretell and "seen" in request.GET:
         return drawer.form(request.GET, **about)
-    initial = drawer.initial(selected.rows[0], at) if len(selected.rows) == 1 else {}
+    initial = drawer.initial(selected.about[0], at) if len(selected.about) == 1 else {}
     return drawer.form(initial=initial, **about)
 
 

@@ -60,17 +60,21 @@ class ActionForm(forms.Form):
         super().__init__(*args, **kwargs)
 
 
+class TimeZone(forms.ChoiceField):
+    """A time zone that this machine knows."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        zones = lambda: [(zone, zone.replace("_", " ")) for zone in sorted(zoneinfo.available_timezones())]  # noqa: E731
+        super().__init__(label=_("Time zone"), choices=zones, **kwargs)
+
+
 class Preferences(forms.Form):
     """How the portal looks to an operator, and in which time zone it tells the time (R33)."""
 
     theme = forms.ChoiceField(
         label=_("Theme"), choices=[("system", _("As the system")), ("light", _("Light")), ("dark", _("Dark"))]
     )
-    time_zone = forms.ChoiceField(
-        label=_("Time zone"),
-        choices=lambda: [(zone, zone.replace("_", " ")) for zone in sorted(zoneinfo.available_timezones())],
-        help_text=_("All dates and times are shown in this zone, also in mails to you."),
-    )
+    time_zone = TimeZone(help_text=_("All dates and times are shown in this zone, also in mails to you."))
     shortcuts = forms.TypedChoiceField(
         label=_("Keyboard shortcuts"),
         choices=[("True", _("On")), ("False", _("Off"))],

@@ -12,6 +12,7 @@ from partnerapp.drawers import Consequence
 from partnerapp.models import Organization
 from subscriptions.forms import wanted
 from subscriptions.models import Product, Subscription
+from subscriptions.models.production import KEPT
 from subscriptions.models.queries import announced
 from subscriptions.models.states import State
 from subscriptions.terms import EXTENSION, NOTICE_LEAD, NOTICES
@@ -29,7 +30,8 @@ def of_extension(organization: Organization, at: datetime) -> Lines:
     if subscription.blocked_at:
         lines.append(("ban", _("The automatic upgrade stays blocked: the trial then expires and nothing is billed.")))
     else:
-        lines.append(("circle-arrow-up", _("Then it upgrades to Production automatically, and billing starts.")))
+        words = _("Then it upgrades to Production automatically. {billing}")
+        lines.append(("circle-arrow-up", words.format(billing=subscription.billing(at))))
     return [*lines, ("mail", mails_before(end, at))]
 
 
@@ -136,9 +138,9 @@ def of_editing(organization: Organization, at: datetime) -> Lines:
 def of_change(organization: Organization, data: dict[str, Any]) -> Lines:
     """Before → after of what is filled in."""
     subscription: Subscription = organization.subscription
-    _products, expires_on = wanted(subscription, data)
+    expires_on = wanted(subscription, data)["expires_on"]
     lines = of_other_products(organization, data)
-    if expires_on != subscription.expires_on:
+    if expires_on not in {KEPT, subscription.expires_on}:
         words = _("Expiration date of {name}: {before} → {after}.")
         before, after = (dates.date_of(day) or _("none") for day in (subscription.expires_on, expires_on))
         lines.append(("calendar-event", words.format(name=organization.name, before=before, after=after)))
@@ -150,11 +152,16 @@ def of_other_products(organization: Organization, data: dict[str, Any]) -> Lines
     subscription: Subscription = organization.subscription
     if "sku" not in data:
         return []
-    (products, _last_day), held = wanted(subscription, data), subscription.held()
-    if products == held:
+    products, held = wanted(subscription, data)["products"], subscription.held()
+    if products is None or products == held:
         return []
     words = _("SKU and add-ons of {name}: {before} → {after}.")
-    return [("edit", words.format(name=organization.name, before=named(held), after=named(products)))]
+    return [
+        (
+            "edit",
+            words.format(name=organization.name, before=named(subscription, held), after=named(subscription, products)),
+        )
+    ]
 
 
 # For staff ----------------------------------------------------------------------------------------------------------
@@ -219,10 +226,12 @@ def of_other_resale(organization: Organization, data: dict[str, Any]) -> Lines:
     """Before → after."""
     held, products = organization.subscription.held(), set(data["products"])
     words = _("Products of {name}: {before} → {after}.")
-    line = words.format(name=organization.name, before=named(held), after=named(products))
+    subscription: Subscription = organization.subscription
+    line = words.format(name=organization.name, before=named(subscription, held), after=named(subscription, products))
     return [("edit", line)] if products != held else []
 
 
-def named(codes: set[str]) -> str:
+def named(subscription: Subscription, codes: set[str]) -> str:
     """The names of products, the SKU first."""
-    return ", ".join(Product.objects.filter(code__in=codes).values_list("name", flat=True))
+    names = getattr(subscription, "product_names", None) or Product.names()
+    return ", ".join(name for code, name in names.items() if code in codes)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from partnerapp.forms import ActionForm, Reason
 from partnerapp.models import Organization
 from subscriptions.models import Product, Subscription
-from subscriptions.models.production import unfit
+from subscriptions.models.production import KEPT, unfit
 
 
 class SubscriptionUpgrade(ActionForm):
@@ -35,7 +35,9 @@ class ConvertPartner(ActionForm):
 
 
 class Account(ActionForm):
-    """What a customer holds and until when (R24, R26). Of several, what is not chosen stays as it is for each."""
+    """What a customer holds and until when (R24, R26). Of several, what is not chosen stays as it is for each; a form that
+    was opened for several stays one, also when only one of them still qualifies.
+    """
 
     sku = forms.ChoiceField(label=_("SKU assignment"), widget=forms.RadioSelect)
     add_ons = forms.MultipleChoiceField(
@@ -50,6 +52,9 @@ class Account(ActionForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.several = len(self.rows) > 1 or "several" in self.data
+        if self.several:
+            self.fields["several"] = forms.BooleanField(required=False, initial=True, widget=forms.HiddenInput)
         sku, add_ons, offered = self.fields["sku"], self.fields["add_ons"], self.offered()
         sku.required = not self.several
         skus: list[tuple[str, Any]] = [(p.code, p.name) for p in offered if p.kind == Product.Kind.SKU]
@@ -61,14 +66,13 @@ class Account(ActionForm):
             sku.help_text = _("As they are: each keeps its SKU and its add-ons.")
             add_ons.help_text = _("With the SKU that is chosen above, for all of them.")
 
-    @property
-    def several(self) -> bool:
-        return len(self.rows) > 1
-
     def offered(self) -> list[Product]:
         """What the Partner holds; a single customer may also keep what it has already."""
         kept = set() if self.several else self.rows[0].subscription.held()
         return list(Product.resold_by(self.rows[0].owner) | Product.objects.filter(code__in=kept))
+
+    def clean_sku(self) -> str:
+        return one_sku(self)
 
     def clean_expires_on(self) -> date | None:
         expires_on = self.cleaned_data["expires_on"]
@@ -91,11 +95,19 @@ class EditAccount(Account):
                 del self.fields[name]
 
 
-def wanted(subscription: Subscription, data: dict[str, Any]) -> tuple[set[str], date | None]:
-    """The products (codes) and the last day that a customer shall have: as filled in, the rest as it is."""
-    products = {data["sku"], *data["add_ons"]} if data["sku"] else subscription.held()
+def one_sku(form: forms.Form) -> str:
+    """R3: the one SKU that was chosen; a forged form may name two."""
+    data: Any = form.data
+    if hasattr(data, "getlist") and len(data.getlist("sku")) > 1:
+        raise forms.ValidationError(_("Choose exactly one SKU."))
+    return form.cleaned_data["sku"]
+
+
+def wanted(subscription: Subscription, data: dict[str, Any]) -> dict[str, Any]:
+    """The products (codes) and the last day that a customer shall have, as the verbs take them: as filled in, the rest kept."""
     dated = subscription.converted_at and "expires_on" in data and data.get("change_date", True)
-    return products, data["expires_on"] if dated else subscription.expires_on
+    products = {data["sku"], *data["add_ons"]} if data["sku"] else None
+    return {"products": products, "expires_on": data["expires_on"] if dated else KEPT}
 
 
 class PartnerProducts(ActionForm):

@@ -230,7 +230,12 @@ def overdue(at: datetime) -> int:
 def next_due(at: datetime) -> datetime | None:
     """The next instant after `at` at which the sweep will have something to do: the test clock's next stop.
 
-    What waits for a Partner is looked at each hour and changes nothing by that (R21).
+    What waits for a Partner is looked at each hour, but something is done only when its upgrade is due (R21).
     """
-    waiting = Subscription.objects.filter(wake_at__gt=at).exclude(hold_reason="partner").order_by("wake_at")
-    return waiting.values_list("wake_at", flat=True).first()
+    waiting = Subscription.objects.waiting_for_partner(at)
+    others = Subscription.objects.filter(wake_at__gt=at).exclude(pk__in=waiting.values("pk"))
+    coming = [
+        others.order_by("wake_at").values_list("wake_at", flat=True).first(),
+        waiting.filter(upgrade_at__gt=at).order_by("upgrade_at").values_list("upgrade_at", flat=True).first(),
+    ]
+    return min(filter(None, coming), default=None)

@@ -67,4 +67,4 @@ def end(subscription: Subscription) -> Mark:
     assert subscription.deadline is not None
     if subscription.blocked_at:
         return subscription.deadline, "ban", _("The trial expires, and access ends")
-    return subscription.deadline, "circle-arrow-up", _("Upgrade to Production, and billing starts")
+    return subscription.deadline, "circle-arrow-up", _("Upgrade to Production")

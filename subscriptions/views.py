@@ -86,8 +86,11 @@ def upgrade_now(organization: Organization, at: datetime) -> dict[str, str]:
 
 
 def load_holdings(organizations: list[Organization]) -> None:
-    """What each holds now, and the names that R26's words need, at once."""
+    """What each holds now, and the names of all products, which are told of each row, at once."""
     prefetch_related_objects(organizations, SubscriptionProduct.held_now("subscription__"))
+    names = Product.names()
+    for organization in organizations:
+        organization.subscription.product_names = names
 
 
 def account(organization: Organization, at: datetime) -> dict[str, Any]:
@@ -106,17 +109,15 @@ def convert(organization: Organization, data: dict[str, Any], by: Operator, at: 
     if organization.kind != Organization.Kind.CUSTOMER:
         subscription.convert(by=by, at=at, reason=data.get("reason", ""))
         return
-    products, _last_day = forms.wanted(subscription, data)
+    products = forms.wanted(subscription, data)["products"]
     subscription.convert(by=by, at=at, reason=data.get("reason", ""), products=products, expires_on=data["expires_on"])
 
 
 def edit(organization: Organization, data: dict[str, Any], by: Operator, at: datetime) -> None:
     """As with the upgrade: what shall hold, not what shall change."""
-    products, expires_on = forms.wanted(organization.subscription, data)
+    wanted = forms.wanted(organization.subscription, data)
     with contextlib.suppress(AlreadySo):
-        organization.subscription.edit(
-            by=by, at=at, products=products, expires_on=expires_on, reason=data.get("reason", "")
-        )
+        organization.subscription.edit(by=by, at=at, reason=data.get("reason", ""), **wanted)
 
 
 def seen_with_products(organization: Organization, at: datetime) -> str:

@@ -196,7 +196,7 @@ class Invitation(Facts):
         """Ask Microsoft now whether the consent is back, not only with the next daily count."""
         if self.running_import() is None:
             run = {"tid": self.tid, "refresh": True, "ready_at": wall, "started_at": at}
-            ImportRun.objects.create(organization=self.organization, **run)
+            ImportRun.objects.bulk_create([ImportRun(organization=self.organization, **run)], ignore_conflicts=True)
 
 
 def link_lifetime() -> timedelta:

@@ -140,6 +140,10 @@ class Onboarding(Invitation):
                 raise Refused(_("The import runs already."))
             row.configured_at = row.configured_at or at
             row.next_try_at = row.lease_until = None
+            counts = ImportRun.objects.filter(ImportRun.OPEN, tid=row.tid, refresh=True)
+            counts.exclude(organization=row.organization).update(
+                failed_at=at
+            )  # of whom the tenant belonged to before (R13)
             ImportRun.objects.create(organization=row.organization, tid=row.tid, ready_at=wall, started_at=at)
         return row
 

@@ -16,7 +16,7 @@ def what_next(organization: Organization, at: datetime, *, own: bool) -> str:
     if state == State.PENDING:
         return pending(organization, own=own)
     if state in {State.TRIAL, State.HELD}:
-        return own_trial(organization) if own else trial(organization, at)
+        return own_trial(organization, at) if own else trial(organization, at)
     if own:
         return own_account(organization, at)
     return account(organization, at)
@@ -59,8 +59,14 @@ def pending(organization: Organization, *, own: bool) -> str:
     return _("The trial starts when its Microsoft 365 tenant is connected and the import is complete.")
 
 
-def own_trial(organization: Organization) -> str:
+def own_trial(organization: Organization, at: datetime) -> str:
     subscription = organization.subscription
+    held = subscription.state(at) == State.HELD or subscription.upgrade_is_due(at)
+    if held and not subscription.blocked_at:
+        words = _(
+            "Your trial has ended and stays usable until it upgrades to Production. {owner} can still block or cancel it."
+        )
+        return words.format(owner=organization.owner.name)
     ends = _("Your trial ends on {when}. {owner} has blocked the automatic upgrade.")
     goes_on = _("Your trial upgrades to Production on {when}. {owner} can extend, block or cancel it until then.")
     words = ends if subscription.blocked_at else goes_on
@@ -82,7 +88,7 @@ def trial(organization: Organization, at: datetime) -> str:
     if subscription.state(at) == State.HELD:
         words = _("The upgrade is held: {reason}. It happens after a new notice, not before {when}.")
         return words.format(reason=subscription.get_hold_reason_display(), when=when)
-    return _("It upgrades to Production on {when}, and billing starts then.").format(when=when)
+    return _("It upgrades to Production on {when}. {billing}").format(when=when, billing=subscription.billing(at))
 
 
 def access_why(organization: Organization, at: datetime) -> str:

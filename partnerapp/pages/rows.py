@@ -146,6 +146,13 @@ def trial(subscription: Subscription, at: datetime) -> dict | None:
 def after_trial(subscription: Any, at: datetime) -> dict | None:
     """What happens if nobody does anything."""
     state = subscription.state(at)
+    if state in {State.TRIAL, State.HELD} and not subscription.blocked_at and subscription.partner_inactive(at):
+        return {
+            "text": _("Waits for {partner}").format(partner=subscription.organization.owner.name),
+            "detail": _("Upgrades after it is active again and a new notice"),
+            "icon": "player-pause",
+            "tone": "warn",
+        }
     if state == State.HELD:
         text = _("Held — {reason}").format(reason=subscription.get_hold_reason_display())
         detail = _("Upgrades after a new notice, not before {when}").format(when=dates.moment(subscription.upgrade_at))

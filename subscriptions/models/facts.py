@@ -72,6 +72,7 @@ class Facts(models.Model):
     sort_at = models.DateTimeField(default=FAR)
 
     change: Change
+    product_names: dict[str, str]  # set where many are told about: the name of each product's code
     told_in_time: bool  # set where many are told about: a notice was accepted a day before the upgrade
 
     class Meta:

@@ -47,6 +47,11 @@ class Product(models.Model):
         Product.objects.bulk_create(rows, ignore_conflicts=True)
 
     @classmethod
+    def names(cls) -> dict[str, str]:
+        """The name of each code, SKUs first."""
+        return dict(cls.objects.values_list("code", "name"))
+
+    @classmethod
     def resold_by(cls, partner: Organization) -> models.QuerySet["Product"]:
         """What a Partner holds now and may give its customers (R3): active products only."""
         held = SubscriptionProduct.objects.filter(subscription=partner.pk, until_at=None).values("product")

@@ -4,18 +4,27 @@ release a Microsoft 365 tenant (R13) and say what a Partner may resell (R2).
 
 from collections.abc import Collection
 from datetime import date, datetime
+from enum import Enum
 from typing import Self
 
 from django.utils.translation import gettext as _
 
 from partnerapp import dates
 from partnerapp.actions import Action, AlreadySo, Refused
-from partnerapp.models import Operator, Organization
+from partnerapp.models import Message, Operator, Organization
 from subscriptions.models.facts import Facts, expiry_of
 from subscriptions.models.period import Period
 from subscriptions.models.product import Product, SubscriptionProduct
 from subscriptions.models.states import State
 
+
+class Kept(Enum):
+    """Stands for what stays as it is, where None means something."""
+
+    KEPT = "kept"
+
+
+KEPT = Kept.KEPT
 LAST_DAY = date(2999, 12, 31)  # some room before Python's calendar ends
 
 
@@ -54,11 +63,12 @@ class Production(Facts):
 
     def _products_refusal(self, products: Collection[str]) -> str:
         """R3: one SKU, and nothing that its Partner does not hold (what the account has already may stay)."""
-        known = Product.objects.filter(code__in=set(products) - self.held())
-        resold = set(Product.resold_by(self.organization.owner).values_list("code", flat=True))
-        if foreign := [product.name for product in known if product.code not in resold]:
+        resold = Product.resold_by(self.organization.owner).values_list("code", flat=True)
+        if foreign := set(products) - self.held() - set(resold):
+            names = dict(Product.objects.filter(code__in=foreign).values_list("code", "name"))
             return _("{partner} does not hold {products}.").format(
-                partner=self.organization.owner.name, products=", ".join(foreign)
+                partner=self.organization.owner.name,
+                products=", ".join(names.get(code, code) for code in sorted(foreign)),
             )
         skus = Product.objects.filter(code__in=products, kind=Product.Kind.SKU).count()
         return "" if skus == 1 else _("Choose exactly one SKU.")
@@ -136,14 +146,22 @@ class Production(Facts):
     # The verbs -----------------------------------------------------------------------------------------------------
 
     def edit(
-        self, *, by: Operator, at: datetime, products: Collection[str], expires_on: date | None, reason: str = ""
+        self,
+        *,
+        by: Operator,
+        at: datetime,
+        products: Collection[str] | None = None,
+        expires_on: date | Kept | None = KEPT,
+        reason: str = "",
     ) -> Self:
-        """R26: what the account shall hold (codes) and its last day. A later date reinstates a suspended one from `at`.
+        """R26: what the account shall hold (codes; None: as it does) and its last day (None: no end; KEPT: as it is).
 
-        Raises Refused; AlreadySo when nothing would change.
+        A later date reinstates a suspended one from `at`. Raises Refused; AlreadySo when nothing would change.
         """
         with self._changing("edited", by=by, at=at, reason=reason) as row:
             row.editing(at).require()
+            products = row.held() if products is None else products
+            expires_on = row.expires_on if isinstance(expires_on, Kept) else expires_on
             if refusal := row.edit_refusal(at, products, expires_on):
                 raise Refused(refusal)
             if set(products) == row.held() and expires_on == row.expires_on:
@@ -204,6 +222,7 @@ class Production(Facts):
             assert self.expiry is not None
             Period.close(self.organization, self.expiry)
         self.suspended_at, self.suspended_by, self.suspended_reason = None, None, ""
+        Message.retire(self.organization, ["subscriptions.production_suspended"])
         self._claim_tenant(released_at=None)
         Period.objects.create(organization=self.organization, starts_at=at, cause=Period.Cause.REINSTATED)
 

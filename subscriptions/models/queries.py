@@ -134,11 +134,11 @@ class SubscriptionQuerySet(QuerySet):
     def convertible(self, at: datetime) -> "SubscriptionQuerySet":
         """R20, R21: of those due, the ones that were announced in time and are not more than 48 hours late."""
         in_time = Q(announced(at)) & Q(upgrade_at__gt=at - UPGRADE_GRACE)
-        return self.upgrade_due(at).filter(in_time, ~self.partner_inactive(at))
+        return self.upgrade_due(at).exclude(hold_reason=HoldReason.PARTNER).filter(in_time, ~self.partner_inactive(at))
 
     def to_hold(self, at: datetime) -> "SubscriptionQuerySet":
         """R20: of those due, the others whose Partner is active; annotated with the `reason`."""
-        missed = ~announced(at) | Q(upgrade_at__lte=at - UPGRADE_GRACE)
+        missed = ~announced(at) | Q(upgrade_at__lte=at - UPGRADE_GRACE) | Q(hold_reason=HoldReason.PARTNER)
         return self.upgrade_due(at).filter(missed, ~self.partner_inactive(at)).annotate(
             reason=Case(
                 When(hold_reason=HoldReason.PARTNER, then=Value("resumed")),
@@ -158,8 +158,9 @@ class SubscriptionQuerySet(QuerySet):
         waiting = Q(upgrade_at__gt=at) | Q(hold_reason=HoldReason.PARTNER)
         rows = self.under_trial(at).filter(waiting, self.partner_inactive(at), blocked_at=None)
         rows = rows.annotate(deadline=DEADLINE).with_next_boundary(NOTICES, at)
-        coming = When(deadline__gt=at, then=F("next_boundary"))
-        return rows.annotate(look_again=Case(coming, default=Value(at + WAIT), output_field=DateTimeField()))
+        later = Value(at + WAIT, output_field=DateTimeField())
+        coming = When(deadline__gt=at, then=Least(later, F("next_boundary")))
+        return rows.annotate(look_again=Case(coming, default=later, output_field=DateTimeField()))
 
     def to_suspend(self, at: datetime) -> "SubscriptionQuerySet":
         """R26: customers whose expiration date is over and that are not suspended yet; annotated with the instant (`over_at`)."""

@@ -60,8 +60,11 @@ class Subscription(Production):
         return self.under_trial(at) and not self.blocked_at and self.upgrade_at is not None and self.upgrade_at <= at
 
     def convertible(self, at: datetime) -> bool:
-        """R20, R21: due, its Partner active, announced in time, and not more than 48 hours late."""
-        due = self.upgrade_is_due(at) and not self.partner_inactive(at)
+        """R20, R21: due, announced in time, and not more than 48 hours late.
+
+        One that waited for its Partner starts anew, whatever was announced before: it is held once more, with a new instant.
+        """
+        due = self.upgrade_is_due(at) and not self.partner_inactive(at) and self.hold_reason != HoldReason.PARTNER
         return due and self.upgrade_at is not None and at < self.upgrade_at + UPGRADE_GRACE and self.announced(at)
 
     def notice_due(self, at: datetime) -> int | None:

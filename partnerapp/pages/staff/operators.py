@@ -17,7 +17,7 @@ from django.urls import path, reverse
 from django.utils.translation import gettext_lazy as _
 
 from partnerapp import clock, dates
-from partnerapp.forms import Email, VisibleText
+from partnerapp.forms import Email, TimeZone, VisibleText
 from partnerapp.models import Operator
 from partnerapp.pages.operator_actions import DISABLE, ENABLE
 from partnerapp.staff import verbs
@@ -36,6 +36,7 @@ class Staff(forms.ModelForm):
 
     name = VisibleText(label=_("Name"), max_length=150)
     email = Email(label=_("Email"))
+    time_zone = TimeZone()
     enabled = forms.BooleanField(label=_("May sign in"), required=False)
 
     class Meta:
