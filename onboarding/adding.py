@@ -59,7 +59,8 @@ def answer(request: OperatorRequest, adding: Adding) -> HttpResponse:
     except Refused as refused:
         return show(request, adding, form, refusal=str(refused), status=422)
     sentence = _("{name} was added; the activation link is on its way to {email}.")
-    words = sentence.format(name=data["name"], email=data["email"])
+    made = added.organization  # of the same form sent twice, the first one's
+    words = sentence.format(name=made.name, email=made.notification_email)
     return drawers.changed(request, words, [added.organization], href=reverse(adding.pending))
 
 

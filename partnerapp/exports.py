@@ -1,6 +1,7 @@
 """A list as a file: CSV, sent while it is read, or XLSX. No cell can be taken for a formula."""
 
 import csv
+import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -14,13 +15,20 @@ from partnerapp.actions import Words
 from partnerapp.tables import Cell
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
+SEPARATORS = re.compile("[;\\t\\n]")
 Rows = Iterable[Sequence[Cell]]
 
 
 def safe_cell(value: Cell) -> Cell:
-    """Text that a spreadsheet would calculate gets an apostrophe in front, which spreadsheets read as "this is text"."""
-    text = value.lstrip() if isinstance(value, str) else ""
-    return f"'{value}" if text.startswith(FORMULA) or str(value)[:1] in {"\t", "\r"} else value
+    """Text that a spreadsheet would calculate gets an apostrophe in front, which spreadsheets read as "this is text".
+
+    A part behind a semicolon or a tab, too: where these separate cells, it is one of its own.
+    """
+    if not isinstance(value, str):
+        return value
+    parts = [part.strip("\u200c\u200d ") for part in SEPARATORS.split(value)]
+    formula = any(part.startswith(FORMULA) for part in parts) or value[:1] in {"\t", "\r"}
+    return f"'{SEPARATORS.sub(' ', value)}" if formula and len(parts) > 1 else f"'{value}" if formula else value
 
 
 def as_csv(name: str, headings: Sequence[Words], rows: Rows) -> HttpResponseBase:

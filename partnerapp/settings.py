@@ -186,6 +186,7 @@ TEMPLATES = [
 APP_DATABASE_ROLE = database("DATABASE_URL")["USER"]
 AS_OWNER = flag("DATABASE_AS_OWNER") and bool(os.environ.get("DATABASE_OWNER_URL"))  # manage.py sets it
 DATABASES = {"default": database("DATABASE_OWNER_URL" if AS_OWNER else "DATABASE_URL")}
+SESSION_ENGINE = "partnerapp.sessions"
 SESSION_COOKIE_AGE = 12 * 3600  # seconds: a working day
 SESSION_COOKIE_NAME = "__Host-session"
 CSRF_COOKIE_NAME = "__Host-csrf"

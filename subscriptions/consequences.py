@@ -76,8 +76,8 @@ def keeping(organization: Organization, at: datetime) -> str:
     words = _("Upgrade automatically: {name} becomes Production on {when}. {billing}")
     if subscription.upgrade_at - NOTICE_LEAD < at and not subscription.told_in_time:
         words = _(
-            "Upgrade automatically: {name} becomes Production on {when}. It will be some hours later: an Admin must have had "
-            "the notice for 24 hours first. {billing}"
+            "Upgrade automatically: {name} becomes Production, not before {when} and 24 hours after an Admin has got a "
+            "notice by mail. {billing}"
         )
     when = dates.moment(subscription.upgrade_at)
     return words.format(name=organization.name, when=when, billing=subscription.billing(at))
@@ -127,7 +127,8 @@ def of_editing(organization: Organization, at: datetime) -> Lines:
         lines.append(("restore", _("A later date, or none, reinstates it at once. The days between are not billed.")))
     else:
         words = _(
-            "Access and billing end with the expiration date. The Admins of {owner} are told 30, 7 and 1 days before."
+            "Access and billing end at 24:00 UTC of the expiration date, if there is one. The Admins of {owner} are told by "
+            "mail before."
         )
         lines.append(("calendar-event", words.format(owner=organization.owner.name)))
     if inactivity := subscription.owner_inactivity(at):
@@ -144,6 +145,18 @@ def of_change(organization: Organization, data: dict[str, Any]) -> Lines:
         words = _("Expiration date of {name}: {before} → {after}.")
         before, after = (dates.date_of(day) or _("none") for day in (subscription.expires_on, expires_on))
         lines.append(("calendar-event", words.format(name=organization.name, before=before, after=after)))
+    return lines
+
+
+def of_converting(organization: Organization, data: dict[str, Any]) -> Lines:
+    """R24: what a customer gets with its conversion."""
+    lines = of_other_products(organization, data)
+    if last_day := data.get("expires_on"):
+        words = _(
+            "Access and billing of {name} end at 24:00 UTC of {day}. The Admins of {owner} are told by mail before."
+        )
+        told = words.format(name=organization.name, day=dates.date_of(last_day), owner=organization.owner.name)
+        lines.append(("calendar-event", told))
     return lines
 
 

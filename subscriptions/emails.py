@@ -29,15 +29,21 @@ def about(message: Message, **more: object) -> dict:
         "reason": message.context.get("reason", ""),
         "extendable": not (subscription.extended_at or subscription.held_at),
         "why": why(message),
-        "button": {"label": _("Open Partner App"), "url": absolute("/")},
+        "button": home(message),
         **more,
     }
 
 
-def drawer(message: Message, action: str, label: str) -> dict[str, str]:
+def home(message: Message) -> dict[str, str] | None:
+    """The portal; a customer has no operators, so nobody there could sign in."""
+    customers = message.operator is None and message.organization.kind == Organization.Kind.CUSTOMER
+    return None if customers else {"label": _("Open Partner App"), "url": absolute("/")}
+
+
+def drawer(message: Message, action: str, label: str) -> dict[str, str] | None:
     """A button that opens the right drawer for an Admin (it never acts by itself); others get to the start page."""
     if message.operator is None:
-        return {"label": _("Open Partner App"), "url": absolute("/")}
+        return home(message)
     query = urlencode({"id": message.organization_id})
     return {"label": label, "url": absolute(f"{reverse(action)}?{query}")}
 
@@ -60,7 +66,8 @@ def countdown(message: Message) -> dict:
     left = message.about_at - message.composed_at
     if left <= timedelta():
         raise Pointless
-    return {"left": dates.left(message.about_at, message.composed_at), "short": left < NOTICE_LEAD}
+    short = left < NOTICE_LEAD and not message.organization.subscription.announced(message.about_at)
+    return {"left": dates.left(message.about_at, message.composed_at), "short": short}
 
 
 def trial_extended(message: Message) -> dict:

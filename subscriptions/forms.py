@@ -74,6 +74,12 @@ class Account(ActionForm):
     def clean_sku(self) -> str:
         return one_sku(self)
 
+    def clean_add_ons(self) -> list[str]:
+        """Of several, add-ons go with a SKU: alone they would change nothing, and nobody would be told."""
+        if self.cleaned_data["add_ons"] and self.cleaned_data.get("sku") == "":
+            raise forms.ValidationError(_("Choose a SKU to go with these add-ons, or leave both as they are."))
+        return self.cleaned_data["add_ons"]
+
     def clean_expires_on(self) -> date | None:
         expires_on = self.cleaned_data["expires_on"]
         kept = not self.several and expires_on == self.rows[0].subscription.expires_on
@@ -83,16 +89,16 @@ class Account(ActionForm):
 
 
 class EditAccount(Account):
-    """R26. The date is asked where there is one in production; of several it changes only when that is said."""
-
-    change_date = forms.BooleanField(label=_("Change the expiration date"), required=False)
+    """R26. The date is asked where there is one in production."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        dated = any(row.subscription.converted_at for row in self.rows)
-        for name, wanted in (("expires_on", dated), ("change_date", dated and self.several)):
-            if not wanted:
-                del self.fields[name]
+        if not any(row.subscription.converted_at for row in self.rows):
+            del self.fields["expires_on"]
+        elif self.several:
+            self.fields["expires_on"].help_text = _(
+                "For those in production. Access and billing end at 24:00 UTC of this day. Empty: each keeps its date."
+            )
 
 
 def one_sku(form: forms.Form) -> str:
@@ -105,7 +111,8 @@ def one_sku(form: forms.Form) -> str:
 
 def wanted(subscription: Subscription, data: dict[str, Any]) -> dict[str, Any]:
     """The products (codes) and the last day that a customer shall have, as the verbs take them: as filled in, the rest kept."""
-    dated = subscription.converted_at and "expires_on" in data and data.get("change_date", True)
+    asked = subscription.converted_at and "expires_on" in data
+    dated = asked and (data["expires_on"] or "several" not in data)
     products = {data["sku"], *data["add_ons"]} if data["sku"] else None
     return {"products": products, "expires_on": data["expires_on"] if dated else KEPT}
 

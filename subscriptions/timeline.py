@@ -50,12 +50,13 @@ def window(subscription: Subscription, at: datetime) -> list[Mark]:
 
 
 def notices(subscription: Subscription) -> list[Mark]:
-    """R20: the notices before the deadline."""
-    deadline = subscription.deadline
+    """R20: the notices before the deadline; of one that a hold moved, those since the hold."""
+    deadline, since = subscription.deadline, subscription.held_at
     assert deadline is not None
     blocked = subscription.blocked_at is not None
     words = _("Notice, {days} before the trial expires") if blocked else _("Notice, {days} before the upgrade")
-    return [(deadline - before, "mail", words.format(days=of_days(days))) for days, before in NOTICES.items()]
+    told = [(deadline - before, "mail", words.format(days=of_days(days))) for days, before in NOTICES.items()]
+    return [mark for mark in told if since is None or mark[0] >= since]
 
 
 def of_days(days: int) -> str:
@@ -67,4 +68,5 @@ def end(subscription: Subscription) -> Mark:
     assert subscription.deadline is not None
     if subscription.blocked_at:
         return subscription.deadline, "ban", _("The trial expires, and access ends")
-    return subscription.deadline, "circle-arrow-up", _("Upgrade to Production")
+    words = _("Upgrade to Production, if a notice was delivered 24 hours before")
+    return subscription.deadline, "circle-arrow-up", words if subscription.held_at else _("Upgrade to Production")

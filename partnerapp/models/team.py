@@ -20,7 +20,7 @@ from partnerapp.models.operator import Operator
 from partnerapp.models.organization import Organization
 
 INVITATION = "partnerapp.operator_invitation"
-FACTS = ["role", "disabled_at", "invited_at", "email"]
+FACTS = ["role", "disabled_at", "invited_at", "email"]  # what events tell
 Inviter = Operator | None  # None: the System, for the first Admin of a distributor
 
 
@@ -120,6 +120,7 @@ def disable(operator: Operator, *, by: Operator, at: datetime, reason: str = "")
     with changing(operator, "operator_disabled", by=by, at=at, reason=reason) as row:
         row.action("disable_operator").require()
         row.disabled_at = at
+        row.set_unusable_password()  # which every session is signed with: none of them is back when it is enabled again
     return row
 
 
@@ -166,7 +167,7 @@ def changing(operator: Operator, kind: str, *, by: Operator, at: datetime, reaso
         before = {name: getattr(row, name) for name in FACTS}
         yield row
         changed = [name for name in FACTS if getattr(row, name) != before[name]]
-        row.save(update_fields=changed)
+        row.save(update_fields=[*changed, "password"])
         after = {name: getattr(row, name) for name in changed}
         before = {name: before[name] for name in changed}
         remember(row, kind, by=by, at=at, before=before, after=after, reason=reason)

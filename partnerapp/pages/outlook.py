@@ -48,6 +48,8 @@ def account(organization: Organization, at: datetime) -> str:
         sentence = _("In Production since {when}. It is suspended on {expiry}.")
     if state == State.SUSPENDED and organization.kind == Organization.Kind.CUSTOMER:
         sentence = _("Suspended since {when}. A later expiration date reinstates it.")
+        if subscription.partner_inactive(at):  # R27
+            sentence = _("Suspended since {when}. It stays so while its Partner is not active.")
     if state == State.CANCELLED and subscription.converted_at:
         sentence = _("The production account was ended on {when}, for good.")
     return sentence.format(when=dates.moment(subscription.since(at)), expiry=dates.moment(subscription.expiry))

@@ -142,15 +142,23 @@ class Facts(models.Model):
         """R27: why the operators of this Partner may do little below it, or "" while it is active."""
         if not self.inactive(at):
             return ""
-        return _(
+        words = _(
             "{why} Until {name} is active again, its operators can read, withdraw invitations, cancel trials and bring "
             "expiration dates forward, no more."
-        ).format(why=self._why_inactive(at), name=self.organization.name)
+        )
+        if self.withdrawn_at or (self.cancelled_at and self.converted_at):  # for good
+            words = _(
+                "{why} The operators of {name} can read, withdraw invitations, cancel trials and bring expiration dates "
+                "forward, no more."
+            )
+        return words.format(why=self._why_inactive(at), name=self.organization.name)
 
     def _why_inactive(self, at: datetime) -> str:
         sentences = {
             State.EXPIRED: _("The trial of {name} expired on {when}."),
-            State.CANCELLED: _("{name} was cancelled on {when}."),
+            State.CANCELLED: _("The production account of {name} was ended on {when}, for good.")
+            if self.converted_at
+            else _("The trial of {name} was cancelled on {when}."),
             State.SUSPENDED: _("{name} is suspended since {when}."),
             State.WITHDRAWN: _("The invitation of {name} was withdrawn on {when}."),
         }
@@ -251,12 +259,19 @@ class Facts(models.Model):
                 row._tell(row.change.mail, at=at, by=by, reason=reason)
 
     def _tell(self, kind: str, *, at: datetime, by: Actor, reason: str = "") -> None:
-        """Queue this mail about `at` to the owner's Admins and the notification email; some are the Admins' alone."""
-        to: list[Operator | str] = owner_and_notification_email(self.organization)
-        if kind.startswith("production_"):
-            to = [person for person in to if not isinstance(person, str)]
+        """Queue this mail about `at` to the owner's Admins and the notification email; some are the Admins' alone.
+
+        Who it was and why is the owner's: outside, the owner itself did it (or Vendor staff).
+        """
+        organization, kind = self.organization, f"subscriptions.{kind}"
+        to: list[Operator | str] = owner_and_notification_email(organization)
+        admins = [person for person in to if isinstance(person, Operator)]
         context = {"by": signature(by), "reason": reason}
-        Message.queue(f"subscriptions.{kind}", self.organization, about_at=at, to=to, context=context)
+        Message.queue(kind, organization, about_at=at, to=admins, context=context)
+        if not kind.startswith("subscriptions.production_"):
+            outside = by if by is None or getattr(by, "is_staff", False) else organization.owner.name
+            context = {"by": signature(outside), "reason": ""}
+            Message.queue(kind, organization, about_at=at, to=to[len(admins) :], context=context)
 
     def facts(self) -> dict[str, Any]:
         """The stored facts, without the hints: what events compare."""

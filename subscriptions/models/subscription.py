@@ -168,6 +168,8 @@ class Subscription(Production):
         sentence = sentences.get(state, _("The trial started on {when}."))
         if state == State.SUSPENDED and self.kind == Organization.Kind.CUSTOMER:
             sentence = _("Suspended since {when}. A later expiration date reinstates it.")
+            if self.partner_inactive(at):
+                sentence = _("Suspended since {when}.")
         if state == State.CANCELLED and self.converted_at:
             sentence = _("Its production account was ended on {when}, for good.")
         when = self.started_at if self.under_trial(at) else self.since(at)
