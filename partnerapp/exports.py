@@ -15,7 +15,7 @@ from partnerapp.actions import Words
 from partnerapp.tables import Cell
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-SEPARATORS = re.compile("[;\\t\\n]")
+BEHIND_A_SEPARATOR = re.compile("([;\\t][\\s\u200c\u200d]*)(?=[=+@＝＋－＠-])")
 Rows = Iterable[Sequence[Cell]]
 
 
@@ -26,9 +26,9 @@ def safe_cell(value: Cell) -> Cell:
     """
     if not isinstance(value, str):
         return value
-    parts = [part.strip("\u200c\u200d ") for part in SEPARATORS.split(value)]
-    formula = any(part.startswith(FORMULA) for part in parts) or value[:1] in {"\t", "\r"}
-    return f"'{SEPARATORS.sub(' ', value)}" if formula and len(parts) > 1 else f"'{value}" if formula else value
+    inside = BEHIND_A_SEPARATOR.sub(r"\1'", value)
+    text = value.lstrip().lstrip("\u200c\u200d").lstrip()
+    return f"'{inside}" if text.startswith(FORMULA) or value[:1] in {"\t", "\r"} else inside
 
 
 def as_csv(name: str, headings: Sequence[Words], rows: Rows) -> HttpResponseBase:

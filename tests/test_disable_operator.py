@@ -95,3 +95,11 @@ def test_a_partners_operators_do_not_exist_for_its_distributor(signed_in, alice,
     for foreign in (bob, mallory):
         assert signed_in(alice).post(url(foreign)).status_code == 404
     assert not Event.objects.exists()
+
+
+def test_a_session_from_before_is_not_back_when_its_operator_is_enabled(signed_in, alice, victor):
+    """Somebody may have been disabled because the session was stolen."""
+    stolen = signed_in(victor)
+    team.disable(victor, by=alice, at=NOW)
+    team.enable(Operator.objects.get(pk=victor.pk), by=alice, at=NOW)
+    assert stolen.get("/operators/").status_code == 302

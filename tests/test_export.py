@@ -259,3 +259,17 @@ def test_a_csv_is_read_while_it_is_sent(signed_in, alice, ten, small_pages):
     with CaptureQueriesContext(connection) as behind:
         next(lines)
     assert (len(before), len(behind)) == (1, 1)  # a page at a time
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("x;=1+1;", "x;'=1+1;"),
+        ("x; @a", "x; '@a"),
+        ("a\t-b", "a\t'-b"),
+        ("\u200d=1", "'\u200d=1"),
+        ("a;b - c", "a;b - c"),
+    ],
+)
+def test_where_a_semicolon_separates_cells_there_is_no_formula_either(text, cell):
+    assert safe_cell(text) == cell

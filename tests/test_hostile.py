@@ -431,3 +431,10 @@ def test_a_row_that_somebody_else_is_changing_is_not_a_crash(answers):
 def test_no_template_switches_escaping_off():
     for template in Path(django_settings.BASE_DIR, "templates").rglob("*.html"):
         assert not re.search(r"\|\s*safe\b|autoescape off|\|\s*safeseq", template.read_text()), template.name
+
+
+@pytest.mark.parametrize("value", ['"\\000aaaaaaaaaaaaaa"', "x" * 5_000, '"\\377\\376"', "a b", "\xff\xfe"])
+@pytest.mark.parametrize("url", ["/", "/signin/", "/readyz", "/admin/"])
+def test_a_session_cookie_may_hold_anything(db, url, value):
+    answer = Client(HTTP_HOST="localhost", HTTP_COOKIE=f"{django_settings.SESSION_COOKIE_NAME}={value}").get(url)
+    assert answer.status_code < 500

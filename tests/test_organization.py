@@ -187,7 +187,10 @@ def test_the_picture_of_a_trial_needs_no_style(signed_in, alice, fabrikam):
 @pytest.mark.parametrize(
     ("facts", "sentence"),
     [
-        ({"ends_in": 2 * DAY}, "It upgrades to Production on 3 Dec 2026, 09:00 UTC, and billing starts then."),
+        (
+            {"ends_in": 2 * DAY},
+            "It upgrades to Production on 3 Dec 2026, 09:00 UTC. From then on its production tenants",
+        ),
         (
             {"ends_in": 2 * DAY, "blocked_at": NOW},
             "The trial expires on 3 Dec 2026, 09:00 UTC: the automatic upgrade is",
@@ -359,7 +362,7 @@ def test_every_mail_has_words():
 def test_the_future_stands_above_now_the_nearest_last(context, alice, contoso):
     future = context(alice, partner(contoso, ends_in=2 * DAY))["future"]
     assert [str(mark["text"]) for mark in future] == [
-        "Upgrade to Production, and billing starts", "Notice, 1 day before the upgrade",
+        "Upgrade to Production", "Notice, 1 day before the upgrade",
     ]  # fmt: skip
 
 

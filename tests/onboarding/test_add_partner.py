@@ -228,3 +228,12 @@ def test_a_partner_reads_that_the_page_is_not_for_it(signed_in, bob):
     response = signed_in(bob).post(URL, form())
     assert response.status_code == 403
     assert "This page is not for Partner accounts." in response.content.decode()
+
+
+def test_a_corrected_form_that_was_sent_before_says_what_was_added_then(signed_in, alice):
+    """The answer was lost, the typo corrected: nothing is claimed that did not happen."""
+    client, key = signed_in(alice, htmx=True), str(uuid.uuid4())
+    for email in ("typo@adatum.example", "right@adatum.example"):
+        form = {"name": "Adatum", "email": email, "request_key": key}
+        answer = client.post("/organizations/actions/add_partner/", form)
+    assert "typo@adatum.example" in answer.headers["HX-Trigger"]

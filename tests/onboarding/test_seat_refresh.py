@@ -121,3 +121,21 @@ def test_a_first_import_goes_before_all_counts(connected, contoso):
     now = clock.wall()
     first = ImportRun.objects.create(organization=waiting, tid=waiting.tid, ready_at=now, started_at=NOW)
     assert claim_run(clock.wall()) == first
+
+
+def test_a_count_that_hangs_holds_up_no_other_tenant(contoso, monkeypatch):
+    monkeypatch.setattr(seat_refresh, "BATCH", 1)
+    stuck, other = (partner(contoso, name, seats_on=(NOW - DAY).date()) for name in ("Stuck", "Other"))
+    ImportRun.objects.create(
+        organization=stuck, tid=stuck.tid, refresh=True, ready_at=clock.wall(), started_at=NOW - DAY
+    )
+    monkeypatch.setattr(clock, "now", lambda: TOMORROW)
+    refresh()
+    assert ImportRun.objects.filter(organization=other).exists()
+
+
+def test_a_tenant_that_was_released_is_read_no_more(connected, alice):
+    """R13."""
+    refresh()
+    connected.subscription.cancel(by=alice, at=TOMORROW)
+    assert claim_run(clock.wall()) is None

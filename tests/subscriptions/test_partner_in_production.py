@@ -7,7 +7,7 @@ from partnerapp.models import Event, Message, Operator
 from subscriptions import invariants, lifecycle
 from subscriptions.models import Period
 from subscriptions.models.period import billed_time
-from tests.factories import DAY, HOUR, NOW, OperatorFactory, customer, fresh, partner
+from tests.factories import DAY, HOUR, NOW, OperatorFactory, customer, fresh, notice, partner
 
 INACTIVE = {
     "expired": {"ends_in": -HOUR, "blocked_at": NOW - DAY},
@@ -92,7 +92,8 @@ def test_customers_have_no_access_and_little_can_be_done(contoso, state):
         assert not row.subscription.has_access(NOW)
     rules = trial.subscription
     sentence = above.subscription.inactivity(NOW)
-    assert sentence.endswith("cancel trials and bring expiration dates forward, no more.")
+    assert "cancel trials and bring expiration dates forward, no more." in sentence
+    assert ("is active again" in sentence) == (state != "ended")
     for rule in (rules.extension, rules.upgrade_control, rules.conversion, rules.editing):
         assert rule(NOW).refusal == sentence
     assert rules.cancellation(NOW).allowed
@@ -147,6 +148,44 @@ def test_a_partner_that_is_active_again_lets_its_customers_upgrade_after_a_notic
     assert fresh(row).subscription.state(held.upgrade_at) == "production"
     told = Message.objects.filter(organization=row, kind="subscriptions.customer_converted")
     assert [mail.operator for mail in told] == [alice]
+
+
+def test_a_notice_from_before_does_not_count_once_its_partner_was_inactive(alice, bob, northwind, stan):
+    """R21: R20 starts anew, although an Admin had been told of the old instant in time."""
+    row = customer(northwind, "Alpine", ends_in=2 * DAY)
+    end = row.subscription.ends_at
+    notice(row, bob, accepted_at=end - 30 * HOUR)
+    northwind.subscription.suspend(by=stan, at=end - HOUR, reason="Unpaid")
+    assert lifecycle.sweep(end, NOW)["held"] == 1
+    northwind.subscription.reinstate(by=stan, at=end + 5 * HOUR, reason="Paid")
+    counts = lifecycle.sweep(end + 6 * HOUR, NOW)
+    assert (counts["converted"], counts["held"]) == (0, 1)
+    assert fresh(row).subscription.upgrade_at == end + 31 * HOUR
+
+
+def test_notices_come_within_the_hour_once_its_partner_is_active_again(bob, northwind, stan):
+    row = customer(northwind, "Alpine", ends_in=5 * DAY)
+    end = row.subscription.ends_at
+    northwind.subscription.suspend(by=stan, at=NOW, reason="Unpaid")
+    lifecycle.sweep(end - 72 * HOUR, NOW)
+    northwind.subscription.reinstate(by=stan, at=end - 71 * HOUR, reason="Paid")
+    assert lifecycle.sweep(end - 70 * HOUR, NOW)["notices"] == 1
+    assert Message.objects.filter(organization=row, kind="subscriptions.upgrade_notice_3").exists()
+
+
+def test_the_test_clock_does_not_stop_at_each_look(northwind, stan):
+    row = customer(northwind, "Alpine", ends_in=5 * DAY)
+    northwind.subscription.suspend(by=stan, at=NOW, reason="Unpaid")
+    lifecycle.sweep(NOW, NOW)
+    assert lifecycle.next_due(NOW) == row.subscription.ends_at
+    lifecycle.sweep(row.subscription.ends_at, NOW)
+    assert lifecycle.next_due(row.subscription.ends_at) is None
+
+
+def test_a_suspension_that_was_undone_is_not_told_any_more(northwind, stan, alice):
+    northwind.subscription.suspend(by=stan, at=NOW, reason="Unpaid")
+    northwind.subscription.reinstate(by=stan, at=NOW + HOUR, reason="Paid")
+    assert Message.objects.get(kind="subscriptions.production_suspended").state == "obsolete"
 
 
 def test_a_blocked_trial_expires_below_an_inactive_partner_as_elsewhere(contoso):

@@ -16,7 +16,7 @@ WHOLE = [
     (7, "Extension window opens"),
     (7, "Notice, 3 days before the upgrade"),
     (9, "Notice, 1 day before the upgrade"),
-    (10, "Upgrade to Production, and billing starts"),
+    (10, "Upgrade to Production"),
 ]
 
 
@@ -42,7 +42,7 @@ def test_a_held_one_has_its_new_upgrade_ahead(contoso):
     rows = ahead(partner(contoso, ends_in=-HOUR, **held))
     assert rows == [
         (1 / 24, "Notice, 1 day before the upgrade"),
-        (25 / 24, "Upgrade to Production, and billing starts"),
+        (25 / 24, "Upgrade to Production, if a notice was delivered 24 hours before"),
     ]
 
 
