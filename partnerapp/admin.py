@@ -10,10 +10,11 @@ from django.utils.translation import gettext_lazy as _
 
 from partnerapp import dates
 from partnerapp.models import Event, Job, Message
-from partnerapp.models.event import WORDS
+from partnerapp.models.event import VENDORS_WORDS, WORDS
 from partnerapp.staff.lists import Choice, ReadOnlyAdmin, guid, reference
 
 admin.site.unregister(Group)  # staff may all of it, or are no staff
+KINDS = WORDS | VENDORS_WORDS
 NAME_IT = _("Organization by its reference (O-123) or number")
 
 
@@ -21,7 +22,7 @@ class EventKind(Choice):
     title, parameter_name = _("kind"), "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return sorted(WORDS.items(), key=lambda pair: str(pair[1]))
+        return sorted(KINDS.items(), key=lambda pair: str(pair[1]))
 
 
 @admin.register(Event)
@@ -48,7 +49,7 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("what"))
     def words(self, event: Event) -> str:
-        return str(WORDS.get(event.kind, event.kind))
+        return str(KINDS.get(event.kind, event.kind))
 
 
 @admin.register(Message)

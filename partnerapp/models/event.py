@@ -58,6 +58,8 @@ WORDS = {  # what people read in a list; `kind` is for code
     "products_changed": _("Products to resell changed"),
     "tenant_released": _("Microsoft 365 tenant released"),
     "repeat_trial_allowed": _("Another trial allowed"),
+}
+VENDORS_WORDS = {  # without an organization: staff alone read of it
     "product_added": _("Product added"),
     "product_changed": _("Product changed"),
     "staff_added": _("Staff account added"),

@@ -40,11 +40,11 @@ CATEGORIES = {  # what each chip of the log shows; every kind but the problems s
         "added", "activation_pressed", "link_copied", "link_resent", "reminder_sent", "link_reset", "notification_email_changed",
         "invitation_withdrawn", "onboarding_started", "onboarding_continued", "consent_returned", "consent_declined",
         "consent_of_another_tenant", "consent_granted", "management_configured", "pre_import_error", "tried_again",
-        "import_completed", "consent_lost", "consent_regained",
+        "import_completed", "consent_lost", "consent_regained", "repeat_trial_allowed",
     ],
     "billing": [
         "trial_extended", "upgrade_blocked", "upgrade_restored", "upgrade_held", "trial_cancelled", "trial_expired",
-        "converted", "edited", "suspended", "reinstated", "ended", "seats_counted",
+        "converted", "edited", "suspended", "reinstated", "ended", "seats_counted", "products_changed", "tenant_released",
     ],
     "operators": [
         "distributor_added", "operator_invited", "operator_invitation_resent", "operator_invitation_withdrawn",
@@ -93,7 +93,7 @@ LABELS = {
 UNSAID = {
     "extended_by_id", "blocked_by_id", "cancelled_by_id", "converted_by_id", "suspended_by_id", "blocked_reason",
     "cancelled_reason", "suspended_reason", "link_version", "link_message_id", "started_oid", "consenter_oid",
-    "consenter_name", "consenter_email", "error_detail",
+    "consenter_name", "consenter_email", "error_detail", "repeat_trial_allowed_by_id", "repeat_trial_allowed_reason",
 }  # fmt: skip
 ICONS = {  # on a timeline; a grave one has its severity's
     "onboarding": "link",
@@ -117,6 +117,7 @@ TELLING = {  # what a list says of an event beside its words
     "operator_left": ["operator"],
     "edited": ["products", "expires_on"],
     "reinstated": ["expires_on"],
+    "products_changed": ["products"],
 }
 PRODUCTS = {code: name for code, name, _kind in CATALOGUE}
 

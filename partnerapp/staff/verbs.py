@@ -14,16 +14,14 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from partnerapp import clock, drawers
+from partnerapp.access import OperatorRequest
 from partnerapp.actions import Refused
 from partnerapp.drawers import Drawer, Row
 from partnerapp.forms import Reason
-from partnerapp.models import Operator
 
 
-class StaffRequest(HttpRequest):
-    """The request of a view of the staff's site."""
-
-    user: Operator
+class StaffRequest(OperatorRequest):
+    """The request of a view of the staff's site, whose user is of the staff."""
 
 
 def offer(drawer: Drawer, row: Row, at: datetime, url_name: str) -> dict[str, Any]:
