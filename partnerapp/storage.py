@@ -14,7 +14,8 @@ class StaticFiles(CompressedManifestStaticFilesStorage):
 
     def _save(self, name: str, content: Any) -> str:
         if name.startswith("css/"):
-            content = ContentFile(lean(content.read().decode()).encode())
+            whole = b"".join(content.chunks())  # from its beginning: whoever named the file after it has read it
+            content = ContentFile(lean(whole.decode()).encode())
         return super()._save(name, content)
 
 

@@ -1,6 +1,8 @@
 """Our stylesheets are collected without what a browser does not read."""
 
+import pytest
 from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage
 
 from partnerapp.storage import StaticFiles
 
@@ -16,9 +18,13 @@ CSS = """
 LEAN = '.card { margin: calc(1px + 2px); }\n@media (width < 600px) {\n.card { content: "a  b"; }\n}'
 
 
-def test_comments_and_indentation_stay_behind(tmp_path):
-    storage = StaticFiles(location=tmp_path)
-    storage._save("css/card.css", ContentFile(CSS.encode()))
-    storage._save("admin/css/card.css", ContentFile(CSS.encode()))
-    assert (tmp_path / "css/card.css").read_text() == LEAN
-    assert (tmp_path / "admin/css/card.css").read_text() == CSS  # others' licences stand in comments
+@pytest.mark.parametrize(("name", "collected"), [("css/card.css", LEAN), ("admin/css/card.css", CSS)])
+def test_comments_and_indentation_stay_behind(tmp_path, name, collected):
+    """In what is served, too, which is named after its content. Others' licences stand in comments."""
+    source, storage = FileSystemStorage(tmp_path / "source"), StaticFiles(tmp_path / "static", "/static/")
+    source.save(name, ContentFile(CSS.encode()))
+    storage.save(name, source.open(name))
+    list(storage.post_process({name: (source, name)}))
+    served = storage.stored_name(name)
+    assert served != name
+    assert [(tmp_path / "static" / each).read_text() for each in (name, served)] == [collected] * 2

@@ -86,7 +86,7 @@ def origin(organization: Organization) -> dict[str, str]:
 def organization_cells(organization: Organization) -> dict[str, Any]:
     pk = organization.pk
     return {
-        "id": conditional_escape(pk),
+        "id": conditional_escape(str(pk)),
         "name": organization.name,
         "email": organization.notification_email,
         "url": organization_url(pk),
