@@ -40,6 +40,7 @@ def weighed(portal: Server, headers: Mapping[str, str]) -> list[Goal]:
     fragment = portal.get(LISTS[0], {**headers, "HX-Request": "true"}).body
     urls = sorted(set(re.findall(r'(?:href|src)="(/static/[^"#]+)', page.decode())))
     files = {url: len(portal.get(url, {**headers, "Accept-Encoding": "br"}).body) / 1000 for url in urls}
+    assert all(files.values()), f"empty: {[url for url, kb in files.items() if not kb]}"
     html, part = (len(brotli.compress(body, quality=QUALITY)) / 1000 for body in (page, fragment))
     first = html + sum(files.values())
     rows = [["the page", html], *([url.rpartition("/")[2], kb] for url, kb in files.items())]

@@ -224,9 +224,7 @@ STATIC_ROOT = None if DEMO else BASE_DIR / "staticfiles"  # the demo serves them
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEMO
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage" if DEMO else "partnerapp.storage.StaticFiles"
     }
 }
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEMO  # the demo looks files up when asked, not all at every start
