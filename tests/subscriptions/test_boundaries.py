@@ -216,16 +216,22 @@ PRODUCTION = {
 
 
 @pytest.fixture
-def accounts(owners) -> list[Subscription]:
-    """Customers in production with every date, and what became of them."""
+def accounts(contoso, owners) -> list[Subscription]:
+    """Customers in production with every date, and what became of them; and Partners, which have none (R26, R27)."""
     made = []
     for expires_on, suspended, ended in product(*DAYS.values()):
         row = customer(owners["Active"], converted_at=NOW).subscription
         row.expires_on = expires_on
         row.suspended_at = row.expiry if suspended and expires_on else None
         row.cancelled_at = NOW if ended else None
-        row.save()
         made.append(row)
+    for suspended, ended in product(DAYS["suspended"], DAYS["cancelled"]):
+        row = partner(contoso, "Northwind", converted_at=NOW).subscription
+        row.suspended_at, row.suspended_reason = (NOW, "Unpaid") if suspended else (None, "")
+        row.cancelled_at = NOW if ended else None
+        made.append(row)
+    for row in made:
+        row.save()
     return made
 
 
