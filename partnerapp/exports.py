@@ -15,7 +15,7 @@ from partnerapp.actions import Words
 from partnerapp.tables import Cell
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
-BEHIND_A_SEPARATOR = re.compile("([;\\t][\\s\u200c\u200d]*)(?=[=+@＝＋－＠-])")
+BEHIND_A_SEPARATOR = re.compile("(?<=.)([;\\t][\\s\u200c\u200d]*)(?=[=+@＝＋－＠-])")
 Rows = Iterable[Sequence[Cell]]
 
 
