@@ -180,6 +180,11 @@ TEMPLATES = [
         "DIRS": [BASE_DIR / "templates"],
         "OPTIONS": {"autoescape": False},
     },
+    {  # the rows of the lists, *.jinja, which the tag `rows` draws
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [BASE_DIR / "templates"],
+        "OPTIONS": {"environment": "partnerapp.jinja2.Environment"},
+    },
 ]
 
 # Database, sessions -------------------------------------------------------------------------------------------------

@@ -429,8 +429,10 @@ def test_a_row_that_somebody_else_is_changing_is_not_a_crash(answers):
 
 
 def test_no_template_switches_escaping_off():
-    for template in Path(django_settings.BASE_DIR, "templates").rglob("*.html"):
-        assert not re.search(r"\|\s*safe\b|autoescape off|\|\s*safeseq", template.read_text()), template.name
+    templates = Path(django_settings.BASE_DIR, "templates")
+    off = r"\|\s*safe\b|autoescape (off|false)|\|\s*safeseq|Markup"
+    for template in [*templates.rglob("*.html"), *templates.rglob("*.jinja")]:
+        assert not re.search(off, template.read_text()), template.name
 
 
 @pytest.mark.parametrize("value", ['"\\000aaaaaaaaaaaaaa"', "x" * 5_000, '"\\377\\376"', "a b", "\xff\xfe"])

@@ -9,7 +9,6 @@ from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils.html import conditional_escape
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -80,12 +79,8 @@ def rows_of(
 
 
 def headings(table: Table, operator: Operator) -> dict[str, str]:
-    """Translated and escaped once for a page, since each row names them again on a small screen; "" for a column that this
-    operator has not.
-    """
-    shown = {
-        name: conditional_escape(str(words)) for name, words in table.headings.items() if table.shows(words, operator)
-    }
+    """Translated once, since each row names them again on a small screen; "" for a column that this operator has not."""
+    shown = {name: str(words) for name, words in table.headings.items() if table.shows(words, operator)}
     return OPTIONAL | shown
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.formats import number_format
-from django.utils.html import conditional_escape
 from django.utils.http import urlencode
 from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
@@ -86,7 +85,7 @@ def origin(organization: Organization) -> dict[str, str]:
 def organization_cells(organization: Organization) -> dict[str, Any]:
     pk = organization.pk
     return {
-        "id": conditional_escape(str(pk)),
+        "id": str(pk),
         "name": organization.name,
         "email": organization.notification_email,
         "url": organization_url(pk),
@@ -115,7 +114,7 @@ def whole(number: int | None) -> str:
 
 @lru_cache(maxsize=10_000)
 def grouped(number: int, language: str | None) -> str:
-    return conditional_escape(number_format(number, force_grouping=True))
+    return number_format(number, force_grouping=True)
 
 
 def subscription_cells(subscription: Subscription, at: datetime) -> dict:
@@ -174,7 +173,7 @@ def blocked_by(subscription: Any) -> str:
 # Pending ------------------------------------------------------------------------------------------------------------
 
 
-PENDING_PARTNER_HEADINGS = {
+PENDING_PARTNER_HEADINGS = {  # from `copy` on words inside a column
     "name": gettext_lazy("Organization"),
     "email": gettext_lazy("Email"),
     "onboarding": gettext_lazy("Onboarding"),
@@ -182,6 +181,15 @@ PENDING_PARTNER_HEADINGS = {
     "errors": gettext_lazy("Import errors"),
     "log": gettext_lazy("Event log messages"),
     "expires": gettext_lazy("Link expires"),
+    "copy": gettext_lazy("Copy activation link"),
+    "copy_of": gettext_lazy("Copy activation link of {name}"),
+    "sending": gettext_lazy("sending…"),
+    "refused": gettext_lazy("not delivered: {reason}"),
+    "withdrawn": gettext_lazy("Withdrawn"),
+    "counted": gettext_lazy("{label} {done} of {total}"),
+    "retry": gettext_lazy("Try again"),
+    "messages": gettext_lazy("{n} messages in the event log of {name}"),
+    "expired": gettext_lazy("Expired on {}"),
 }
 PENDING_CUSTOMER_HEADINGS = {
     **PENDING_PARTNER_HEADINGS,
@@ -208,7 +216,7 @@ def pending_row(table: OrganizationTable, subscription: Any, operator: Operator,
         "steps": steps(onboarding),
         "progress": progress(onboarding),
         "error": problem_of(organization, operator, at, table.url),
-        "waiting": {} if complete else waiting(onboarding, at),
+        "waiting": {"text": "", "since": ""} if complete else waiting(onboarding, at),
         "moving": not complete and not withdrawn and (onboarding.waits_for_us or being_sent(message)),
         "import_errors": subscription.import_errors,
         "log_url": log_of(organization),

@@ -1,13 +1,12 @@
 """Tags that every template has without loading them."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 from functools import cache
-from typing import Any, cast
 
-from django.template import Context, Library, Node, NodeList
-from django.template.base import FilterExpression, Parser, TextNode, Token, VariableNode
-from django.template.defaulttags import IfNode
+from django.template import Context, Library, Node
+from django.template.base import FilterExpression, Parser, TextNode, Token
+from django.template.loader import get_template
 from django.templatetags.static import static
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
@@ -44,58 +43,11 @@ def drawn(name: str, classes: str = "") -> SafeString:
     return format_html(markup, classes, static("icons.svg"), name)
 
 
-@register.tag
-def rows(parser: Parser, token: Token) -> Node:
-    """`{% rows row in rows settling column %} … {% endrows %}`: as `for`, but what is asked of `column` alone (a variable, an
-    `if`) is looked up once for the page, not once in each row.
-    """
-    _rows, row, _in, values, _settling, constant = token.split_contents()
-    body = parser.parse(("endrows",))
-    parser.delete_first_token()
-    return Rows(row, parser.compile_filter(values), constant, body)
-
-
-class Rows(Node):
-    def __init__(self, row: str, values: FilterExpression, constant: str, body: NodeList) -> None:
-        self.row, self.values, self.constant, self.body = row, values, constant, body
-
-    def render(self, context: Context) -> str:
-        body, drawn = NodeList(settled(self.body, self.constant, context)), []
-        with context.push():
-            for row in self.values.resolve(context):
-                context[self.row] = row
-                drawn.append(body.render(context))
-        return "".join(drawn)
-
-
-def settled(nodes: Iterable[Node], constant: str, context: Context) -> Iterator[Node]:
-    """These nodes as they are while `constant` stays what it is in this context."""
-    for node in nodes:
-        if isinstance(node, VariableNode) and is_of(constant, node.filter_expression):
-            yield TextNode(node.render(context))
-        elif isinstance(node, IfNode):
-            yield from settled_if(node, constant, context)
-        else:
-            yield node
-
-
-def settled_if(node: IfNode, constant: str, context: Context) -> Iterator[Node]:
-    conditions = [condition for condition, _nodes in node.conditions_nodelists]
-    if all(condition is None or is_of(constant, getattr(condition, "value", None)) for condition in conditions):
-        chosen = (
-            nodes
-            for condition, nodes in node.conditions_nodelists
-            if condition is None or condition.eval(cast(Any, context))
-        )
-        yield from settled(next(chosen, NodeList()), constant, context)
-    else:
-        branches = [(condition, settled(nodes, constant, context)) for condition, nodes in node.conditions_nodelists]
-        yield IfNode([(condition, NodeList(nodes)) for condition, nodes in branches])
-
-
-def is_of(constant: str, value: FilterExpression | None) -> bool:
-    """Whether this is `constant` or an attribute of it, without a filter."""
-    return value is not None and value.is_var and not value.filters and (value.var.lookups or [""])[0] == constant
+@register.simple_tag(takes_context=True)
+def rows(context: Context, template: str, *, out_of_band: bool = False) -> SafeString:
+    """`{% rows "organizations/….jinja" %}`: the rows of this page's list, drawn by Jinja2, which escapes as Django does."""
+    about = {"rows": context["rows"], "column": context["column"], "out_of_band": out_of_band}
+    return SafeString(get_template(template, using="jinja2").render(about))
 
 
 HOW: dict[str, Callable[[datetime], str]] = {"day": dates.day, "minute": dates.minute, "moment": dates.moment}
