@@ -18,8 +18,9 @@ STEPS = [Status.LINK_SENT, Status.STARTED, Status.CONSENTED, Status.CONFIGURED, 
 
 def reached(onboarding: Onboarding) -> Status:
     """The last step that was reached, also behind a Pre-import error (which is a failure on the way, not a step)."""
-    if onboarding.status != Status.FAILED:
-        return onboarding.status
+    status = onboarding.status
+    if status != Status.FAILED:
+        return status
     if onboarding.configured_at:
         return Status.CONFIGURED
     if onboarding.consented_at:
@@ -35,14 +36,15 @@ def step_words(language: str | None) -> list[str]:
 
 def steps(onboarding: Onboarding) -> list[dict[str, Any]]:
     """The step bar of a list row: the step reached last is the current one."""
-    at = STEPS.index(reached(onboarding))
+    last = reached(onboarding)
+    at = STEPS.index(last)
     states = ["done"] * at + ["current"] + ["todo"] * (len(STEPS) - at - 1)
     words = [*step_words(get_language())]
-    if onboarding.status == Status.COMPLETED:
+    if last == Status.COMPLETED:
         states[at] = "complete"
     if onboarding.error_code:
         states[at], words[at] = "error", Status.FAILED.words
-    elif onboarding.status == Status.LINK_SENT:
+    elif last == Status.LINK_SENT:
         words[at] = link_words(onboarding)
     return [
         {"word": word, "state": state, "current": n == at}

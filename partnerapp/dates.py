@@ -6,36 +6,33 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+MOMENT, SECOND = "{0.day} {0:%b %Y, %H:%M %Z}", "{0.day} {0:%b %Y, %H:%M:%S %Z}"  # of a local instant
+MINUTE, DAY = "{0.day} {0:%b, %H:%M %Z}", "{0.day} {0:%b %Y}"
+
 
 def moment(at: datetime | None) -> str:
     """`1 Dec 2026, 14:03 CET`; empty for an instant that has not come about."""
-    if at is None:
-        return ""
-    local = timezone.localtime(at)
-    return f"{local.day} {local:%b %Y, %H:%M %Z}"
+    return "" if at is None else MOMENT.format(timezone.localtime(at))
 
 
 def second(at: datetime) -> str:
     """`1 Dec 2026, 14:03:07 CET`: for a log."""
-    local = timezone.localtime(at)
-    return f"{local.day} {local:%b %Y, %H:%M:%S %Z}"
+    return SECOND.format(timezone.localtime(at))
 
 
 def minute(at: datetime) -> str:
     """`1 Dec, 14:03 CET`: for what is recent."""
-    local = timezone.localtime(at)
-    return f"{local.day} {local:%b, %H:%M %Z}"
+    return MINUTE.format(timezone.localtime(at))
 
 
 def day(at: datetime) -> str:
     """`1 Dec 2026`."""
-    local = timezone.localtime(at)
-    return f"{local.day} {local:%b %Y}"
+    return DAY.format(timezone.localtime(at))
 
 
 def date_of(day: date | None) -> str:
     """`1 Dec 2026`; empty for none. A date has no time zone."""
-    return f"{day.day} {day:%b %Y}" if day else ""
+    return DAY.format(day) if day else ""
 
 
 def span(length: timedelta) -> str:

@@ -28,6 +28,7 @@ SHOWN_STATES = {  # where the state says more than the level: tone, icon
 }
 
 
+SOURCES = {"": "", **dict(Organization.Source.choices)}
 SOURCE, PARTNER = gettext_lazy("Source"), gettext_lazy("Partner")
 HEADINGS = {  # of a list of those whose import is complete; `since` and `add_ons` are words inside a column
     "level": gettext_lazy("Subscription level"),
@@ -79,7 +80,7 @@ def customer_row(table: OrganizationTable, subscription: Any, operator: Operator
 
 def origin(organization: Organization) -> dict[str, str]:
     """Who created a customer, and below which Partner."""
-    return {"source": organization.get_source_display(), "partner": organization.owner.name}
+    return {"source": str(SOURCES[organization.source]), "partner": organization.owner.name}
 
 
 def organization_cells(organization: Organization) -> dict[str, Any]:
@@ -98,13 +99,14 @@ def organization_url(pk: int) -> str:
 
 
 def page_url(name: str, pk: int) -> str:
-    """The page of this name about this row. Looking a URL up takes longer than the rest of a row."""
-    return address(name).replace("0", str(pk))
+    """The page of this name about this row."""
+    return address(name, 0).replace("0", str(pk))
 
 
 @cache
-def address(name: str) -> str:
-    return reverse(name, args=[0])
+def address(name: str, *args: int) -> str:
+    """Looking a URL up takes longer than the rest of a row."""
+    return reverse(name, args=args)
 
 
 def whole(number: int | None) -> str:
@@ -231,12 +233,7 @@ def pending_row(table: OrganizationTable, subscription: Any, operator: Operator,
 
 def log_of(organization: Organization) -> str:
     """The address of an organization's part of the event log."""
-    return f"{log()}?organization={organization.pk}"
-
-
-@cache
-def log() -> str:
-    return reverse("events")
+    return f"{address('events')}?organization={organization.pk}"
 
 
 def moved(table: OrganizationTable) -> dict[str, Any]:
@@ -254,8 +251,12 @@ def link_expires_at(onboarding: Any) -> datetime | None:
 def button(operator: Operator, rule: Action, organization: Organization, here: str) -> dict[str, str]:
     """A row's own button: never hidden, but grey with the reason (R30)."""
     refusal = access.refusal(operator, rule.name, organization) or rule.refusal
-    query = urlencode({"id": str(organization.pk), "next": here})
-    return {"url": f"{reverse(rule.name)}?{query}", "refusal": refusal}
+    return {"url": f"{address(rule.name)}?id={organization.pk}&{back_to(here)}", "refusal": refusal}
+
+
+@lru_cache(maxsize=1_000)
+def back_to(here: str) -> str:
+    return urlencode({"next": here})
 
 
 def problem_of(organization: Organization, operator: Operator, at: datetime, here: str) -> dict | None:

@@ -1,6 +1,5 @@
 """Tags that every template has without loading them."""
 
-from collections.abc import Callable
 from datetime import datetime
 from functools import cache
 
@@ -8,6 +7,7 @@ from django.template import Context, Library, Node
 from django.template.base import FilterExpression, Parser, TextNode, Token
 from django.template.loader import get_template
 from django.templatetags.static import static
+from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 
@@ -43,20 +43,32 @@ def drawn(name: str, classes: str = "") -> SafeString:
     return format_html(markup, classes, static("icons.svg"), name)
 
 
-@register.simple_tag(takes_context=True)
-def rows(context: Context, template: str, *, out_of_band: bool = False) -> SafeString:
-    """`{% rows "organizations/….jinja" %}`: the rows of this page's list, drawn by Jinja2, which escapes as Django does."""
-    about = {"rows": context["rows"], "column": context["column"], "out_of_band": out_of_band}
-    return SafeString(get_template(template, using="jinja2").render(about))
+@register.tag
+def rows(parser: Parser, token: Token) -> Node:
+    """`{% rows "organizations/….jinja" out_of_band %}`: the rows of this page's list, drawn by Jinja2, which escapes as Django
+    does; `out_of_band` (or nothing): each replaces itself by its id.
+    """
+    _tag, template, *how = token.split_contents()
+    return Rows(parser.compile_filter(template), out_of_band="out_of_band" in how)
 
 
-HOW: dict[str, Callable[[datetime], str]] = {"day": dates.day, "minute": dates.minute, "moment": dates.moment}
+class Rows(Node):
+    def __init__(self, template: FilterExpression, *, out_of_band: bool) -> None:
+        self.template, self.out_of_band = template, out_of_band
+
+    def render(self, context: Context) -> str:
+        about = {"rows": context["rows"], "column": context["column"], "out_of_band": self.out_of_band}
+        return get_template(self.template.resolve(context), using="jinja2").render(about)
+
+
+HOW = {"day": dates.DAY, "minute": dates.MINUTE, "moment": dates.MOMENT}
 
 
 @register.simple_tag
 def when(at: datetime, how: str = "day", classes: str = "", words: str = "") -> SafeString:
     """An instant in the operator's time zone (R33): `words` around its day or minute; the exact moment on hover."""
-    day = HOW[how](at)
+    local = timezone.localtime(at)
+    day = HOW[how].format(local)
     inside = format_html(conditional_escape(words), day) if words else day
     shown = '<time class="{}" datetime="{}" title="{}">{}</time>'
-    return format_html(shown, classes, at.isoformat(), dates.moment(at), inside)
+    return format_html(shown, classes, at.isoformat(), dates.MOMENT.format(local), inside)
