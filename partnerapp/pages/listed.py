@@ -45,7 +45,7 @@ def with_onboarding(found: QuerySet) -> QuerySet:
     events = Event.objects.filter(organization=OuterRef("organization_id")).order_by("-pk")
     errors = events.filter(kind="pre_import_error").order_by().values("organization").annotate(number=Count("pk"))
     some = events.order_by().values("pk")[: MOST + 1]  # however often somebody pressed the button of a link
-    runs = Prefetch("organization__import_runs", ImportRun.objects.filter(ImportRun.OPEN))
+    runs = Prefetch("organization__import_runs", ImportRun.objects.filter(ImportRun.OPEN), to_attr="open_runs")
     more = with_owner(joined(found)).select_related("organization__onboarding__link_message")
     return more.prefetch_related(runs).annotate(
         log_kind=Subquery(events.values("kind")[:1]),
