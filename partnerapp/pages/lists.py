@@ -8,7 +8,6 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -18,7 +17,7 @@ from partnerapp import access, clock, exports, selection, tables, toasts
 from partnerapp.access import OperatorRequest, page
 from partnerapp.models import Operator, Organization
 from partnerapp.pages.menu import menu
-from partnerapp.pages.rows import whole
+from partnerapp.pages.rows import address, whole
 from partnerapp.tables import MOST, Asked, Matches, OrganizationTable, Table
 
 FORMATS = {"csv": exports.as_csv, "xlsx": exports.as_xlsx}
@@ -89,7 +88,7 @@ def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], a
     table, params = asked.table, asked.params
     add = {
         "label": table.add_label,
-        "url": reverse(table.add),
+        "url": address(table.add),
         "refusal": access.refusal(request.user, table.add) or table.adding(request.user, at),
     }
     listing = {
@@ -101,8 +100,8 @@ def around(request: OperatorRequest, asked: Asked, chosen: list[Organization], a
         "path": table.url,
         "state": {name: params[name] for name in ("q", "chip", "order", "size") if name in params},
         "kept": {name: params[name] for name in ("chip", "size") if name in params},
-        "selection_url": reverse(f"{table.name}_selection"),
-        "export_url": reverse(f"{table.name}_export"),
+        "selection_url": address(f"{table.name}_selection"),
+        "export_url": address(f"{table.name}_export"),
         "add": add,
     }
     return {
@@ -169,7 +168,7 @@ def pager(asked: Asked, found: tables.Page, counts: dict[str, int], matches: Mat
     total = counts[asked.chip.name]
     too_many = total > MOST or matches.more
     every = asked.url() if len(found.rows) < total and not too_many else ""
-    choose = reverse(f"{asked.table.name}_selection")
+    choose = address(f"{asked.table.name}_selection")
     sizes = [{"value": str(size), "url": asked.url(size=size), "current": size == asked.size} for size in tables.SIZES]
     return {
         "shown": str(len(found.rows)),

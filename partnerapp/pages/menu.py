@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from onboarding.actions import DRAWERS as ONBOARDING_DRAWERS
@@ -10,6 +9,7 @@ from partnerapp import access
 from partnerapp.actions import Words
 from partnerapp.drawers import Drawer
 from partnerapp.models import Operator, Organization
+from partnerapp.pages.rows import address
 from partnerapp.tables import OrganizationTable
 from subscriptions.views import DRAWERS as SUBSCRIPTION_DRAWERS
 
@@ -57,7 +57,7 @@ def menu_item(
     return {
         "name": drawer.name,
         "label": label,
-        "url": reverse(drawer.name),
+        "url": address(drawer.name),
         "icon": drawer.icon,
         "refusal": "" if usable else reason,
         "note": reason if usable and not allowed else "",

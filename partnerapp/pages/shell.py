@@ -4,14 +4,13 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from partnerapp import clock
 from partnerapp.access import may
 from partnerapp.models import Job, Operator
-from partnerapp.pages.rows import organization_url
+from partnerapp.pages.rows import address, organization_url
 
 ITEMS = [  # group, label, icon, URL name, access
     ("Invoice", "Partners", "building", "partners", "see_partners"),
@@ -25,7 +24,7 @@ def shell(request: HttpRequest) -> dict:
     """Context processor; nothing is asked of the database unless a template uses it."""
     operator: Any = getattr(request, "user", None)
     signed_in = operator is not None and operator.is_authenticated and operator.organization_id is not None
-    context: dict[str, Any] = {"product_name": settings.PRODUCT_NAME, "signin_url": reverse("signin"), "demo": None}
+    context: dict[str, Any] = {"product_name": settings.PRODUCT_NAME, "signin_url": address("signin"), "demo": None}
     if settings.DEMO:
         from partnerapp.demo.bar import bar
 
@@ -47,7 +46,7 @@ def navigation(request: HttpRequest, operator: Operator) -> list[dict]:
         groups[""] = [item(request, _("Your subscription"), "credit-card", url)]
     for group, label, icon, name, access in ITEMS:
         if may(operator, access):
-            groups.setdefault(group, []).append(item(request, label, icon, reverse(name)))
+            groups.setdefault(group, []).append(item(request, label, icon, address(name)))
     return [{"label": label, "items": items} for label, items in groups.items()]
 
 
@@ -61,8 +60,8 @@ def profile(operator: Operator) -> dict:
         "initials": "".join(part[0] for part in operator.name.split()[:2]).upper(),
         "organization": operator.acts_for.name,
         "role": operator.get_role_display(),
-        "preferences_url": reverse("preferences"),
-        "sign_out_url": reverse("signout"),
+        "preferences_url": address("preferences"),
+        "sign_out_url": address("signout"),
     }
 
 
