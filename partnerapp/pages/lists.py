@@ -169,7 +169,11 @@ def pager(asked: Asked, found: tables.Page, counts: dict[str, int], matches: Mat
     too_many = total > MOST or matches.more
     every = asked.url() if len(found.rows) < total and not too_many else ""
     choose = address(f"{asked.table.name}_selection")
-    sizes = [{"value": str(size), "url": asked.url(size=size), "current": size == asked.size} for size in tables.SIZES]
+    label = _("{n} rows per page")
+    sizes = [
+        {"value": str(n), "label": label.format(n=n), "url": asked.url(size=n), "current": n == asked.size}
+        for n in tables.SIZES
+    ]
     return {
         "shown": str(len(found.rows)),
         "total": capped(total),
