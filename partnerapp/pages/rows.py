@@ -105,7 +105,7 @@ def page_url(name: str, pk: int) -> str:
 
 @cache
 def address(name: str, *args: int) -> str:
-    """Looking a URL up takes longer than the rest of a row."""
+    """The address of this name, looked up once: that takes longer than the rest of a row."""
     return reverse(name, args=args)
 
 
@@ -256,6 +256,7 @@ def button(operator: Operator, rule: Action, organization: Organization, here: s
 
 @lru_cache(maxsize=1_000)
 def back_to(here: str) -> str:
+    """The part of an address that leads back here after a press without htmx."""
     return urlencode({"next": here})
 
 
