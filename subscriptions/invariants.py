@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, TextField, Value
+from django.db.models.functions import Cast, Concat, Left
 
 from partnerapp.models import Event, Message
+from partnerapp.models.organization import WAITING
 from subscriptions.models import Period, Subscription
 from subscriptions.models.states import State
 from subscriptions.terms import NOTICE_LEAD, UPGRADE_GRACE, UPGRADE_NOTICES
@@ -96,6 +98,16 @@ def another_branch(at: datetime) -> Iterable[int]:
     return Subscription.objects.exclude(right).values_list("pk", flat=True)
 
 
+def pending_elsewhere(at: datetime) -> Iterable[int]:
+    """The copy of `imported_at` that a search reads, and its mark among the words, which carries the keys of the list."""
+    about = "organization__"
+    mark = Concat(Cast(f"{about}distributor_id", TextField()), Left(f"{about}kind", 1), Value(WAITING), output_field=TextField())
+    marked = Subscription.objects.filter(organization__search__contains=[mark]).values("pk")
+    waits = Q(organization__pending=True, imported_at=None, pk__in=marked)
+    over = Q(organization__pending=False, imported_at__isnull=False) & ~Q(pk__in=marked)
+    return Subscription.objects.exclude(waits | over).values_list("pk", flat=True)
+
+
 INVARIANTS: dict[str, Callable[[datetime], Iterable[int]]] = {
     "in production without an open period": not_billed,
     "an open period without production": billed_without_production,
@@ -107,4 +119,5 @@ INVARIANTS: dict[str, Callable[[datetime], Iterable[int]]] = {
     "hints that differ from their recomputation": wrong_hints,
     "suspended, and billed beyond it": billed_beyond_the_end,
     "keys of another branch than the organization's": another_branch,
+    "searched among the pending, or not, unlike its import": pending_elsewhere,
 }

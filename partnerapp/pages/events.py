@@ -25,7 +25,7 @@ from django.views.decorators.http import require_safe
 from partnerapp import access, dates, drawers, exports, selection, tables
 from partnerapp.access import OperatorRequest, page
 from partnerapp.models import Event, Operator, Organization
-from partnerapp.models.organization import fold, search_query
+from partnerapp.models.organization import fold, found_by
 from partnerapp.pages import event_words
 from partnerapp.pages.event_words import CATEGORIES
 from partnerapp.pages.lists import FORMATS, remember
@@ -39,7 +39,7 @@ def visible_events(operator: Operator) -> QuerySet[Event]:
 
 def with_organization(found: QuerySet) -> QuerySet:
     """Each with its organization, but without the words that only a search reads."""
-    return found.select_related("organization").defer("organization__search", "organization__search_text")
+    return found.select_related("organization").defer("organization__search")
 
 
 def event_row(event: Event, operator: Operator) -> dict[str, Any]:
@@ -197,9 +197,8 @@ def searched(q: str, own: Organization, visible: QuerySet) -> QuerySet:
     """The Partners and customers with words that begin with each word of the search; all, if there is none."""
     if not q:
         return visible
-    kinds = [Organization.Kind.PARTNER, Organization.Kind.CUSTOMER]
-    queries = [f"({query})" for kind in kinds if (query := search_query(q, own.pk, kind))]
-    return visible.filter(search__finds=" | ".join(queries)) if queries else visible.none()
+    partner, customer = Organization.Kind.PARTNER, Organization.Kind.CUSTOMER
+    return visible.filter(found_by(q, own.distributor_id, partner) | found_by(q, own.distributor_id, customer))
 
 
 def finds(q: str, own: Organization) -> bool:

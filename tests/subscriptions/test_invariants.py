@@ -8,10 +8,10 @@ from subscriptions import lifecycle
 from subscriptions.invariants import INVARIANTS, broken
 from subscriptions.models import Period, Subscription
 from subscriptions.terms import FAR
-from tests.factories import DAY, HOUR, NOW, TICK, fresh, notice, partner
+from tests.factories import DAY, HOUR, NOW, TICK, fresh, notice, partner, pending_partner
 
 LONG_AGO = NOW - 3 * DAY
-NOT_BILLED, NOT_PRODUCTION, PERIOD_ELSEWHERE, AGAINST_R20, TWICE, WITHDRAWN, UNCLAIMED, HINTS, BEYOND, BRANCH = (
+NOT_BILLED, NOT_PRODUCTION, PERIOD_ELSEWHERE, AGAINST_R20, TWICE, WITHDRAWN, UNCLAIMED, HINTS, BEYOND, BRANCH, SEARCHED = (
     INVARIANTS
 )
 
@@ -49,6 +49,22 @@ def test_all_is_well_after_a_sweep(converted, trial):
 def test_the_keys_of_another_branch(trial, key):
     change(trial, **{key: 1})
     assert said(trial) == {BRANCH}
+
+
+@pytest.mark.parametrize(("words", "pending"), [(["0p-"], True), (["{mark}"], False), ([], True), ([], False)])
+def test_one_that_waits_and_is_not_searched_so(contoso, words, pending):
+    waiting = pending_partner(contoso)
+    assert broken(NOW) == []
+    search = [word.format(mark=f"{contoso.pk}p-") for word in words]
+    Organization.objects.filter(pk=waiting.pk).update(search=search, pending=pending)
+    assert said(waiting) == {SEARCHED}
+
+
+@pytest.mark.parametrize(("words", "pending"), [(["{mark}"], False), ([], True)])
+def test_an_imported_one_that_is_searched_among_the_pending(trial, words, pending):
+    search = [word.format(mark=f"{trial.distributor_id}p-") for word in words]
+    Organization.objects.filter(pk=trial.pk).update(search=search, pending=pending)
+    assert said(trial) == {SEARCHED}
 
 
 def test_in_production_without_a_period(converted):
