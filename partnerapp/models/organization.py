@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 # Letters that Unicode does not take apart, as people without them on the keyboard type them.
 PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
-LONGEST_BEGINNING = 12  # letters of a word; the index leaves few who begin alike, and a longer word is compared with these
-WAITING = "-"  # in the place of a word, which has letters and digits only: the import is still to come
+LONGEST_BEGINNING = 12  # letters of a word: few words begin alike further, and these are compared with what is searched
+WAITING = "-"  # stands in the key of those whose import is still to come, and in no word
 
 
 def fold(text: str) -> str:
@@ -72,9 +72,9 @@ class Organization(models.Model):
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
     name = models.CharField(_("Organization name"), max_length=120)
     name_key = models.CharField(max_length=480, db_collation="C", editable=False)
-    # The beginnings of its words behind the key of its list: what a search looks for is a whole element, of its own tree.
+    # The beginnings of its words, each behind the key of its list: a search looks for whole elements, and in one list only.
     search = ArrayField(models.TextField(), default=list, editable=False)
-    # The import is still to come: a copy from the subscription (`imported_at`), so that who waits is searched separately.
+    # The import is still to come: a copy from the subscription (`imported_at`), which says in which list it is found.
     pending = models.BooleanField(default=False, editable=False)
     notification_email = models.EmailField(_("Notification email"))
     source = models.CharField(max_length=6, choices=Source, blank=True, default="")
@@ -147,9 +147,8 @@ class Organization(models.Model):
         self.name_key = key_of(self.name)
         words = f"{self.name_key} {key_of(self.notification_email)} {key_of(self.default_domain)}".split()
         found = {word[:letters] for word in words for letters in range(1, LONGEST_BEGINNING + 1)} | set(words)
-        key, waiting = search_key(self.distributor_id, self.kind), {WAITING} if self.pending else set()
-        listed = self.kind != self.Kind.DISTRIBUTOR
-        self.search = sorted(key + beginning for beginning in found | waiting) if listed else []
+        key = search_key(self.distributor_id, self.kind, pending=self.pending)
+        self.search = [] if self.kind == self.Kind.DISTRIBUTOR else sorted(key + beginning for beginning in found)
 
     @property
     def owner(self) -> "Organization":
@@ -186,21 +185,20 @@ class Organization(models.Model):
         return Organization.objects.filter(tid=self.tid, tid_released_at=None).exclude(pk=self.pk).exists()
 
 
-def search_key(distributor_id: int | None, kind: str) -> str:
-    """What stands before each word of the organizations of this kind in a distributor's tree."""
-    return f"{distributor_id}{kind[0]}"
+def search_key(distributor_id: int | None, kind: str, *, pending: bool) -> str:
+    """What stands before each word of the organizations of this kind in a distributor's tree, imported or `pending`."""
+    return f"{distributor_id}{kind[0]}{WAITING if pending else ''}"
 
 
-def found_by(text: str, distributor_id: int | None, kind: str, *, pending: bool = False, path: str = "") -> models.Q:
-    """Organizations of this kind and tree in which a word begins with each word of `text`; nobody, if it has no words.
-
-    `pending`: only those whose import is still to come. `path` leads to the organization, as in `organization__`.
+def found_by(text: str, distributor_id: int | None, kind: str, *, pending: bool, path: str = "") -> models.Q:
+    """Those of this kind and tree, imported or `pending`, in which a word begins with each word of `text`; without words
+    nobody. `path` leads to the organization, as in `organization__`.
     """
-    key, words = search_key(distributor_id, kind), key_of(text).split()
+    key, words = search_key(distributor_id, kind, pending=pending), key_of(text).split()
     if not words:
         return models.Q(pk__in=[])
-    elements = {key + word[:LONGEST_BEGINNING] for word in words} | ({key + WAITING} if pending else set())
-    found = models.Q(**{f"{path}search__contains": sorted(elements)})
+    found = ~models.Q(**{f"{path}kind": OTHER[kind]})  # quick to see where rows are read in a row; an "=" is looked up
+    found &= models.Q(**{f"{path}search__contains": sorted({key + word[:LONGEST_BEGINNING] for word in words})})
     for word in words:
         if len(word) > LONGEST_BEGINNING:
             found &= models.Q(Contains(InOneLine(f"{path}search"), f" {key}{word}"))
@@ -212,6 +210,9 @@ class InOneLine(models.Func):
 
     function, template = "array_to_string", "(' ' || %(function)s(%(expressions)s, ' '))"
     output_field = models.TextField()
+
+
+OTHER = {Organization.Kind.PARTNER: Organization.Kind.CUSTOMER, Organization.Kind.CUSTOMER: Organization.Kind.PARTNER}
 
 
 def next_id() -> int:

@@ -7,6 +7,8 @@ found) is read key by key, each no further than a page: however rare something i
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any, ClassVar
 
 from django.db import connection
@@ -197,8 +199,9 @@ def searched(q: str, own: Organization, visible: QuerySet) -> QuerySet:
     """The Partners and customers with words that begin with each word of the search; all, if there is none."""
     if not q:
         return visible
-    partner, customer = Organization.Kind.PARTNER, Organization.Kind.CUSTOMER
-    return visible.filter(found_by(q, own.distributor_id, partner) | found_by(q, own.distributor_id, customer))
+    kinds = [Organization.Kind.PARTNER, Organization.Kind.CUSTOMER]
+    lists = [found_by(q, own.distributor_id, kind, pending=pending) for kind in kinds for pending in (False, True)]
+    return visible.filter(reduce(or_, lists))
 
 
 def finds(q: str, own: Organization) -> bool:

@@ -11,9 +11,19 @@ from subscriptions.terms import FAR
 from tests.factories import DAY, HOUR, NOW, TICK, fresh, notice, partner, pending_partner
 
 LONG_AGO = NOW - 3 * DAY
-NOT_BILLED, NOT_PRODUCTION, PERIOD_ELSEWHERE, AGAINST_R20, TWICE, WITHDRAWN, UNCLAIMED, HINTS, BEYOND, BRANCH, SEARCHED = (
-    INVARIANTS
-)
+(
+    NOT_BILLED,
+    NOT_PRODUCTION,
+    PERIOD_ELSEWHERE,
+    AGAINST_R20,
+    TWICE,
+    WITHDRAWN,
+    UNCLAIMED,
+    HINTS,
+    BEYOND,
+    BRANCH,
+    SEARCHED,
+) = INVARIANTS
 
 
 def said(organization):
@@ -51,20 +61,23 @@ def test_the_keys_of_another_branch(trial, key):
     assert said(trial) == {BRANCH}
 
 
-@pytest.mark.parametrize(("words", "pending"), [(["0p-"], True), (["{mark}"], False), ([], True), ([], False)])
-def test_one_that_waits_and_is_not_searched_so(contoso, words, pending):
+@pytest.mark.parametrize(("key", "pending"), [("{}p-", False), ("{}p", True), ("{}p", False), ("0p-", True)])
+def test_one_that_waits_and_is_not_searched_so(contoso, key, pending):
     waiting = pending_partner(contoso)
     assert broken(NOW) == []
-    search = [word.format(mark=f"{contoso.pk}p-") for word in words]
-    Organization.objects.filter(pk=waiting.pk).update(search=search, pending=pending)
+    searched(waiting, key, pending)
     assert said(waiting) == {SEARCHED}
 
 
-@pytest.mark.parametrize(("words", "pending"), [(["{mark}"], False), ([], True)])
-def test_an_imported_one_that_is_searched_among_the_pending(trial, words, pending):
-    search = [word.format(mark=f"{trial.distributor_id}p-") for word in words]
-    Organization.objects.filter(pk=trial.pk).update(search=search, pending=pending)
+@pytest.mark.parametrize(("key", "pending"), [("{}p-", False), ("{}p", True), ("{}p-", True)])
+def test_an_imported_one_that_is_searched_among_the_pending(trial, key, pending):
+    searched(trial, key, pending)
     assert said(trial) == {SEARCHED}
+
+
+def searched(organization, key, pending):
+    words = [key.format(organization.distributor_id) + word for word in ("f", "fa")]
+    Organization.objects.filter(pk=organization.pk).update(search=words, pending=pending)
 
 
 def test_in_production_without_a_period(converted):
