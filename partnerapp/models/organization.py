@@ -25,9 +25,9 @@ def fold(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in plain).split())
 
 
-def key_of(name: str) -> str:
+def key_of(text: str) -> str:
     """The folded text as stored; folding can make one character eighteen, and an index takes only so much."""
-    return fold(name)[:480]
+    return fold(text)[:480]
 
 
 class OrganizationQuerySet(models.QuerySet):
@@ -197,7 +197,7 @@ def found_by(text: str, distributor_id: int | None, kind: str, *, pending: bool,
     key, words = search_key(distributor_id, kind, pending=pending), key_of(text).split()
     if not words:
         return models.Q(pk__in=[])
-    found = ~models.Q(**{f"{path}kind": OTHER[kind]})  # quick to see where rows are read in a row; an "=" is looked up
+    found = ~models.Q(**{f"{path}kind": OTHER[kind]})  # passes over these unread; "=" would be asked behind the words
     found &= models.Q(**{f"{path}search__contains": sorted({key + word[:LONGEST_BEGINNING] for word in words})})
     for word in words:
         if len(word) > LONGEST_BEGINNING:
