@@ -1,11 +1,14 @@
 """P2: how many statements a page asks of Postgres, and how long they take there: with 10,000 rows and with 1,000,000."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import median
 from typing import Any
 
+import psycopg
 from django.db import connection
 from django.http import QueryDict
 from django.test import Client
@@ -41,6 +44,27 @@ LISTS: dict[str, list[tuple[str, Table, list[str]]]] = {  # by the kind of who l
         ("Pending customers of an MSP", PENDING_CUSTOMERS, PENDING_ASKED),
     ],
 }
+
+
+@dataclass(frozen=True)
+class Statement:
+    """As it was asked; `prepared`: the session planned it when it was asked first."""
+
+    sql: str
+    params: Sequence[Any]
+    prepared: bool
+
+    def carried_out(self, cursor: Any) -> str:
+        """What to EXPLAIN: a prepared one is prepared here, too, and carried out once, so that it is planned already."""
+        if not self.prepared:
+            return cursor.mogrify(self.sql, self.params)
+        values = [cursor.mogrify("%s", [value]) for value in self.params]
+        types = ["timestamptz" if isinstance(value, datetime) else "unknown" for value in self.params]
+        numbers = tuple(f"${number}" for number, _value in enumerate(values, 1))
+        cursor.execute(f"PREPARE measured ({', '.join(types)}) AS {self.sql % numbers}")
+        executed = f"EXECUTE measured ({', '.join(values)})"
+        cursor.execute(executed)
+        return executed
 
 
 @dataclass(frozen=True)
@@ -122,17 +146,31 @@ def slowest(what: str, times: dict[str, float], limit: float) -> Goal:
 def ask(a_list: Table, query: str, operator: Operator) -> Done:
     """Ask for a list as its page does, then Postgres how it answered."""
     at, asked = clock.now(), Asked.of(a_list, QueryDict(query))
-    with CaptureQueriesContext(connection) as search:
+    with heard() as search:
         matches = tables.search(asked, operator)
-    with CaptureQueriesContext(connection) as rows:
+    with heard() as rows:
         tables.page(asked, operator, at, matches)
-    with CaptureQueriesContext(connection) as chips:
+    with heard() as chips:
         tables.counts(asked, operator, at, matches, TABS[a_list.kind])
     return Done(query, work(search), work(rows), work(chips))
 
 
-def work(captured: CaptureQueriesContext) -> Work:
-    plans = [plans_of(query["sql"]) for query in captured.captured_queries]
+@contextmanager
+def heard() -> Iterator[list[Statement]]:
+    """The statements that are asked meanwhile."""
+    statements: list[Statement] = []
+
+    def hear(execute: Any, sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        prepared = type(context["cursor"].cursor) is psycopg.Cursor
+        statements.append(Statement(sql, params, prepared))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(hear):
+        yield statements
+
+
+def work(statements: list[Statement]) -> Work:
+    plans = [plans_of(statement) for statement in statements]
     ms = sum(median(map(ms_of, of_one)) for of_one in plans)
     return Work(len(plans), ms, frozenset(name for of_one in plans for name in scanned(of_one[0]["Plan"])))
 
@@ -141,19 +179,18 @@ def ms_of(plan: dict[str, Any]) -> float:
     return plan["Planning Time"] + plan["Execution Time"]
 
 
-def plans_of(sql: str) -> list[dict[str, Any]]:
+def plans_of(statement: Statement) -> list[dict[str, Any]]:
     """Five plans of the statement as it was carried out, or fewer when they take more than a second."""
     plans: list[dict[str, Any]] = []
-    while len(plans) < TIMES and sum(map(ms_of, plans)) < 1000:
-        plans.append(plan_of(sql))
-    return plans
-
-
-def plan_of(sql: str) -> dict[str, Any]:
     with connection.cursor() as cursor:
-        cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF, FORMAT JSON) {sql}")
-        (plan,) = cursor.fetchone()
-    return (json.loads(plan) if isinstance(plan, str) else plan)[0]
+        sql = statement.carried_out(cursor)
+        while len(plans) < TIMES and sum(map(ms_of, plans)) < 1000:
+            cursor.execute(f"EXPLAIN (ANALYZE, TIMING OFF, BUFFERS OFF, FORMAT JSON) {sql}")
+            (plan,) = cursor.fetchone()
+            plans.append((json.loads(plan) if isinstance(plan, str) else plan)[0])
+        if statement.prepared:
+            cursor.execute("DEALLOCATE measured")
+    return plans
 
 
 def scanned(node: dict[str, Any]) -> Iterator[str]:

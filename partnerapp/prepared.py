@@ -1,15 +1,16 @@
-"""Statements that are written once in a process and asked with other values from then on.
+"""Statements that are written once in a process, planned once in a session, and asked with other values from then on.
 
-Django takes longer to write a statement of the lists than Postgres to answer it. What is written holds stand-ins where the
-next request has something else; nothing of a request is kept.
+Django takes longer to write a statement of the lists than Postgres to answer it, and so does Postgres to read and plan it.
+What is written holds stand-ins where the next request has something else; nothing of a request is kept.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from datetime import UTC, date, datetime
 from typing import Any, cast
 
-from django.db import connections
+import psycopg
+from django.db import connection
 from django.db.models import QuerySet
 
 from partnerapp.models import Operator, Organization
@@ -41,6 +42,19 @@ def actual(params: list[Any], organization_id: int, at: datetime, more: Mapping[
     return list(map(value_of, params))
 
 
+def ask(sql: str, params: Sequence[Any]) -> list[tuple]:
+    """The rows of a statement that the database plans once in a session, whatever the values (see `database` in the settings).
+
+    It must be one whose plan is right for everybody: read in the order of an index, and limited.
+    """
+    connection.ensure_connection()
+    cursor: Any = psycopg.Cursor(connection.connection)  # Django's own writes the values into the statement
+    wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+    with wrap(cursor) as wrapped:
+        wrapped.execute(sql, params)
+        return wrapped.fetchall()
+
+
 class Prepared:
     """A queryset as it was written once: its statement, and where the columns of an answer go.
 
@@ -56,8 +70,8 @@ class Prepared:
     def ask(self, values: Callable[[list[Any]], list[Any]]) -> list[Any]:
         """The rows, with what `values` makes of the statement's parameters."""
         compiler, query, rows = copy(self.compiler), copy(self.rows.query), self.rows.all()
-        compiler.connection = connections[self.rows.db]  # this thread's
-        compiler.as_sql = lambda *args, **kwargs: (self.sql, tuple(values(self.params)))
+        compiler.connection = connection  # this thread's
+        compiler.execute_sql = lambda *args, **kwargs: [ask(self.sql, values(self.params))]
         query.get_compiler = lambda *args, **kwargs: compiler  # type: ignore[method-assign]
         rows.query = cast(Any, query)
         return list(rows)

@@ -62,7 +62,9 @@ def database(name: str) -> dict:
     statement = "0" if flag("DATABASE_AS_OWNER") else "15s"  # a migration may take its time; a page may not
     # Pages read little: starting parallel workers or a compiler takes longer than the statement itself.
     options = f"-c lock_timeout=3s -c statement_timeout={statement} -c max_parallel_workers_per_gather=0 -c jit=off"
-    limits = {"options": options, "connect_timeout": 5}
+    # What `partnerapp.prepared` asks is prepared when it is asked first; Django's own cursors never prepare anything.
+    options += " -c plan_cache_mode=force_generic_plan"
+    limits = {"options": options, "connect_timeout": 5, "prepare_threshold": 0}
     config["OPTIONS"] = config.get("OPTIONS", {}) | limits
     return config | {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 

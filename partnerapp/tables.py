@@ -11,9 +11,7 @@ from functools import cache, cached_property
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar
 
-from django.db import connection
 from django.db.models import BooleanField, F, Func, Model, QuerySet, Value
-from django.db.models.expressions import RawSQL
 from django.http import QueryDict
 from django.urls import Resolver404, resolve, reverse
 from django.utils.http import urlencode
@@ -21,7 +19,7 @@ from django.utils.http import urlencode
 from partnerapp.actions import Words
 from partnerapp.models import Operator, Organization
 from partnerapp.models.organization import found_by
-from partnerapp.prepared import ONCE, STAND_INS, Prepared, actual, anybody
+from partnerapp.prepared import ONCE, STAND_INS, Prepared, actual, anybody, ask
 
 MOST = 1_000  # rows of one selection, matches of a search, and what a count says before "+"
 SIZES = [25, 50, 100, 250]
@@ -361,24 +359,42 @@ class Beyond(Func):
 def counts(asked: Asked, operator: Operator, at: datetime, matches: Matches, others: Sequence[Table]) -> dict[str, int]:
     """How many rows each chip has, by its name, and each of `others` (lists) by its: one statement, each up to MOST + 1."""
     names, sql, params = counting(asked.table, tuple(others), operator.acts_for.kind, matches.ids is not None)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [matches.ids or [], *actual(params, operator.acts_for.pk, at)])
-        return dict(zip(names, cursor.fetchone(), strict=True))
+    values = actual(params, operator.acts_for.pk, at) + ([] if matches.ids is None else [matches.ids])
+    (numbers,) = ask(sql, values)
+    return dict(zip(names, numbers, strict=True))
 
 
 @cache
 def counting(table: Table, others: tuple[Table, ...], kind: str, searched: bool) -> tuple[list[str], str, list[Any]]:
-    """The statement behind `counts`: written once for all operators of this kind, as writing it takes longer than asking."""
+    """The statement behind `counts`: written once for all operators of this kind, as writing it takes longer than asking.
+
+    What a search found (the statement's last parameter) is read once for all chips; without one each reads its index.
+    """
     operator = anybody(kind)
-    rows = table.rows(operator)
+    rows, default = table.rows(operator), table.orders[0]
+    chips = [chip.rows(rows, ONCE) for chip in table.chips]
     if searched:
-        rows = rows.filter(pk__in=RawSQL("SELECT id FROM matched", []))
-    queries = {chip.name: chip.rows(rows, ONCE) for chip in table.chips}
-    queries |= {other.name: other.chips[0].rows(other.rows(operator), ONCE) for other in others}
-    capped = [query.order_by().values("pk")[: MOST + 1].query.sql_with_params() for query in queries.values()]
-    columns = ", ".join(f"(SELECT count(*) FROM ({sql}) AS counted)" for sql, _params in capped)  # noqa: S608 - compiled
-    found = "WITH matched AS MATERIALIZED (SELECT unnest(%s::bigint[]) AS id)"
-    return list(queries), f"{found} SELECT {columns}", [value for _sql, params in capped for value in params]
+        counted = [count_among(chip) for chip in chips]
+    else:
+        counted = [count_first(rows, chip.order or default) for chip, rows in zip(table.chips, chips, strict=True)]
+    counted += [count_first(other.chips[0].rows(other.rows(operator), ONCE), other.orders[0]) for other in others]
+    names = [chip.name for chip in table.chips] + [other.name for other in others]
+    meta = rows.model._meta
+    found = f" FROM {meta.db_table} WHERE {meta.pk.column} = ANY (%s::bigint[])" if searched else ""
+    sql = f"SELECT {', '.join(sql for sql, _params in counted)}{found}"
+    return names, sql, [value for _sql, params in counted for value in params]
+
+
+def count_first(rows: QuerySet, order: Order) -> tuple[str, tuple]:
+    """How many rows there are, up to MOST + 1, read in their order: the index that has it is right for few as for many."""
+    sql, params = rows.order_by(*order.columns).values("pk")[: MOST + 1].query.sql_with_params()
+    return f"(SELECT count(*) FROM ({sql}) AS counted)", params  # noqa: S608 - compiled
+
+
+def count_among(rows: QuerySet) -> tuple[str, tuple]:
+    """How many of the rows that a statement reads are among `rows`."""
+    sql, params = rows.query.get_compiler(rows.db).compile(rows.query.where)
+    return f"count(*) FILTER (WHERE {sql})", params
 
 
 # From elsewhere -----------------------------------------------------------------------------------------------------

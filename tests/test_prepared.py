@@ -33,6 +33,19 @@ def test_the_statement_of_one_instant_answers_at_the_next(contoso, alice):
     assert names(alice, NOW + 3 * DAY, chip="ending") == ["Adatum"]
 
 
+def test_the_database_plans_a_page_and_its_counts_once(contoso, alice):
+    """Whoever asks, whenever: its plans are generic."""
+    partner(contoso, "Adatum")
+    for operator, at in ((alice, NOW), (OperatorFactory(), NOW), (alice, NOW + DAY)):
+        names(operator, at)
+        tables.counts(Asked.of(PARTNERS, QueryDict()), operator, at, Matches(), [])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%subscription%'"
+        )
+        assert cursor.fetchall() == [(3, 0), (3, 0)]
+
+
 def test_a_search_is_written_anew(contoso, alice):
     crowd(contoso, 3)
     paging.cache_clear()

@@ -212,7 +212,10 @@ class InOneLine(models.Func):
     output_field = models.TextField()
 
 
-OTHER = {Organization.Kind.PARTNER: Organization.Kind.CUSTOMER, Organization.Kind.CUSTOMER: Organization.Kind.PARTNER}
+OTHER: dict[str, str] = {
+    Organization.Kind.PARTNER: Organization.Kind.CUSTOMER,
+    Organization.Kind.CUSTOMER: Organization.Kind.PARTNER,
+}
 
 
 def next_id() -> int:

@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import F, Q, Value
 from django.db.models.lookups import Exact
 
+from subscriptions.models.queries import MAY_BE_INACTIVE, PRODUCTION, RUNS
 from subscriptions.terms import EXTENDED_TRIAL, TRIAL
 
 # A difference counts hours; `started_at + 14 days` would count days of the session's time zone, in a restore for one.
@@ -36,29 +37,34 @@ CONSTRAINTS = {
     "a_partner_is_suspended_with_a_reason": Q(suspended_at=None) | ~Q(kind="partner") | ~Q(suspended_reason=""),
 }
 
-# Each way to go through a list has an index, with the rows that its chip can mean whatever the instant: those behind the
-# key of a distributor or Partner and the kind, in the order of this column, else of the organizations' ids.
-NEITHER = {"converted_at": None, "cancelled_at": None}
-WAYS = {
-    "listed": ("sort_at", Q(imported_at__isnull=False)),  # what ends soonest
-    "listed_held": ("sort_at", Q(held_at__isnull=False, **NEITHER)),
-    "listed_cancelled": ("sort_at", Q(cancelled_at__isnull=False, imported_at__isnull=False, withdrawn_at=None)),
-    "listed_production": ("sort_at", Q(converted_at__isnull=False, cancelled_at=None)),
-    "listed_suspended": ("sort_at", Q(suspended_at__isnull=False)),
-    "trials": ("ends_at", Q(started_at__isnull=False, **NEITHER)),
-    "blocked": ("ends_at", Q(blocked_at__isnull=False, **NEITHER)),  # those that ended come first
-    "dated": ("expires_on", Q(expires_on__isnull=False)),  # those whose last day is over come first
-    "newest": ("", Q(imported_at__isnull=False)),
-    "pending": ("", Q(imported_at=None)),
+# Each way to go through a list has an index with the rows that its chip can mean whatever the instant: those behind the key
+# of a distributor or Partner and the kind, in the order of this column, else of the organizations' ids. What a chip asks
+# beyond that stands in the index too, so that it is counted without looking at a single row.
+IMPORTED = Q(imported_at__isnull=False)
+LISTED_TRIAL, LISTED_PRODUCTION = IMPORTED & RUNS, IMPORTED & PRODUCTION
+WAYS: dict[str, tuple[str, Q, list[str]]] = {
+    "listed": ("sort_at", IMPORTED, []),  # what ends soonest
+    "listed_held": ("sort_at", LISTED_TRIAL & Q(blocked_at=None, held_at__isnull=False), ["ends_at"]),
+    "listed_cancelled": ("sort_at", Q(cancelled_at__isnull=False) & IMPORTED & Q(withdrawn_at=None), []),
+    "listed_production": ("sort_at", LISTED_PRODUCTION & Q(suspended_at=None), ["expires_on"]),
+    "listed_suspended": ("sort_at", LISTED_PRODUCTION & Q(suspended_at__isnull=False), []),
+    "trials": ("ends_at", LISTED_TRIAL, ["blocked_at", "extended_at", "partner_id"]),
+    "blocked": ("ends_at", LISTED_TRIAL & Q(blocked_at__isnull=False), []),  # those that ended come first
+    "dated": (
+        "expires_on",
+        LISTED_PRODUCTION & Q(expires_on__isnull=False),
+        ["suspended_at"],
+    ),  # whose last day is over first
+    "newest": ("", IMPORTED, []),
+    "pending": ("", Q(imported_at=None), ["withdrawn_at"]),
 }
-# A Partner has thousands of customers, not a million: what many of them are is found among all of them.
-BELOW = ["listed", "listed_held", "listed_cancelled", "blocked", "dated", "newest", "pending"]
+BELOW = [name for name in WAYS if name != "listed_suspended"]  # staff suspend Partners; customers are suspended by date
 
 
 def way(key: str, name: str, prefix: str) -> models.Index:
-    column, rows = WAYS[name]
+    column, rows, beside = WAYS[name]
     fields = [key, "kind", *([column] if column else []), "organization"]
-    beside = ["withdrawn_at"] if name == "pending" else []  # so that its chips are counted from the index alone
+    beside = [field for field in beside if field != key]
     return models.Index(fields=fields, name=f"{prefix}_{name}", condition=rows, include=beside)
 
 
@@ -66,4 +72,5 @@ INDEXES = [
     *[way("distributor_id", name, "subscription") for name in WAYS],
     *[way("partner_id", name, "below") for name in BELOW],
     models.Index(fields=["wake_at"], name="subscription_to_wake", condition=Q(wake_at__isnull=False)),
+    models.Index(fields=["organization"], name="subscription_inactive", condition=MAY_BE_INACTIVE),
 ]

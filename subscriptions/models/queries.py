@@ -42,6 +42,14 @@ EXPIRY = Func(
 )
 PRODUCTION = Q(withdrawn_at=None, cancelled_at=None, converted_at__isnull=False)
 RUNS = Q(started_at__isnull=False, withdrawn_at=None, converted_at=None, cancelled_at=None)
+# Those that can be inactive at some instant: few, so that a Partner is looked up in an index of them. It compares with no
+# value: the plan of a prepared statement would not know it, nor that it may use the index. Only customers have a date.
+MAY_BE_INACTIVE = (
+    Q(withdrawn_at__isnull=False)
+    | Q(cancelled_at__isnull=False)
+    | Q(suspended_at__isnull=False)
+    | Q(blocked_at__isnull=False)
+)
 OWNER = Case(When(kind="customer", then=F("partner_id")), default=F("distributor_id"))
 
 
@@ -91,8 +99,11 @@ class SubscriptionQuerySet(QuerySet):
 
     def partner_inactive(self, at: datetime) -> Q:
         """`Subscription.partner_inactive`, as a condition."""
-        partner = type(self)(self.model, using=self.db).filter(pk=OuterRef("partner_id"))
-        return Q(kind="customer") & Q(Exists(partner.inactive(at)))
+        return Q(kind="customer") & Q(Exists(self.inactive_partner(at)))
+
+    def inactive_partner(self, at: datetime) -> "SubscriptionQuerySet":
+        """The Partner of an outer subscription (a Partner's own is its own), if it is inactive."""
+        return type(self)(self.model, using=self.db).filter(MAY_BE_INACTIVE, pk=OuterRef("partner_id")).inactive(at)
 
     def with_own_access(self, at: datetime) -> "SubscriptionQuerySet":
         """R28: Trial, Held or Production, whatever the Partner above is."""
@@ -106,8 +117,7 @@ class SubscriptionQuerySet(QuerySet):
         The Partner (a Partner's own, while its trial runs, is active) is looked up row by row: a list shows a few of them, and
         for an `Exists` Postgres would read all subscriptions first; for `IS NULL` it would expect hardly any.
         """
-        partner = type(self)(self.model, using=self.db).filter(pk=OuterRef("partner_id"))
-        inactive = Coalesce(Subquery(partner.inactive(at).values("pk")[:1]), 0, output_field=BigIntegerField())
+        inactive = Coalesce(Subquery(self.inactive_partner(at).values("pk")[:1]), 0, output_field=BigIntegerField())
         window = Q(ends_at__gt=at, ends_at__lte=at + EXTENSION_WINDOW, extended_at=None)
         return self.under_trial(at).alias(inactive_partner=inactive).filter(window, inactive_partner__lt=1)
 
