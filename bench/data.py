@@ -13,7 +13,7 @@ import psycopg
 
 from partnerapp import clock
 from partnerapp.models import Operator, Organization
-from partnerapp.models.organization import fold
+from partnerapp.models.organization import LONGEST_BEGINNING, fold
 from subscriptions.models import Product, Subscription
 
 PARTNERS = 10_000
@@ -76,7 +76,7 @@ def parameters(distributor: int, now: datetime) -> dict[str, object]:
     return {
         "now": now, "distributor": distributor, "first": distributor + 1, "partners": PARTNERS,
         "customers": CUSTOMERS, "largest": min(LARGEST, CUSTOMERS // 2), "words": words,
-        "folded": [fold(word) for word in words], "suffixes": SUFFIXES,
+        "folded": [fold(word) for word in words], "suffixes": SUFFIXES, "longest": LONGEST_BEGINNING,
         "stories": [story for story, _step in lots], "steps": [step for _story, step in lots],
     }  # fmt: skip
 
@@ -87,10 +87,17 @@ def verify(now: datetime) -> None:
     for organization in rows:
         subscription = organization.subscription
         written = written_of(organization, subscription)
+        organization.pending = subscription.imported_at is None
         organization.fold_words()
         subscription.set_hints(now)
         assert written == written_of(organization, subscription), f"{organization} is not as the models would write it"
 
 
 def written_of(organization: Organization, subscription: Subscription) -> tuple[object, ...]:
-    return organization.name_key, organization.search_text, subscription.wake_at, subscription.sort_at
+    return (
+        organization.name_key,
+        organization.search,
+        organization.pending,
+        subscription.wake_at,
+        subscription.sort_at,
+    )

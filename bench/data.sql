@@ -8,10 +8,20 @@ CREATE TEMP TABLE word AS
 SELECT * FROM unnest(%(words)s::text[], %(folded)s::text[]) WITH ORDINALITY AS w (word, folded, n);
 CREATE TEMP TABLE lot AS
 SELECT * FROM unnest(%(stories)s::text[], %(steps)s::int[]) WITH ORDINALITY AS l (story, step, n);
+-- What is found by the words that many share, worked out once: their beginnings behind the key of each list.
+CREATE TEMP TABLE found AS
+SELECT key, words, array(
+  SELECT key || left(word, letters)
+  FROM unnest(string_to_array(words, ' ')) AS word CROSS JOIN generate_series(1, %(longest)s) AS letters
+  WHERE letters <= length(word)
+) AS elements
+FROM unnest(ARRAY[%(distributor)s || 'p', %(distributor)s || 'p-', %(distributor)s || 'c', %(distributor)s || 'c-']) AS key
+CROSS JOIN unnest(%(folded)s::text[] || lower(%(suffixes)s::text)::text[]
+  || ARRAY['it example', 'it example onmicrosoft com']) AS words;
 
 -- `step`: how far the onboarding came (0 link sent, 1 started, 2 consented, 3 configured, 4 imported).
 CREATE TEMP TABLE draft AS
-SELECT id, kind, parent_id, story, step, tid, luck, began_at,
+SELECT id, kind, parent_id, story, step, tid, luck, began_at, a.folded AS first, b.folded AS second, suffix,
        a.word || ' ' || b.word || ' ' || suffix AS name,
        a.folded || ' ' || b.folded || ' ' || lower(suffix) AS name_key,
        a.folded || b.folded || id AS host,
@@ -42,19 +52,24 @@ CROSS JOIN LATERAL (
 ORDER BY id;
 
 INSERT INTO organization (
-  id, kind, distributor_id, parent_id, name, name_key, search_text, notification_email, source, tid, tid_released_at,
+  id, kind, distributor_id, parent_id, name, name_key, search, pending, notification_email, source, tid, tid_released_at,
   default_domain, country, created_at)
 SELECT id, kind, %(distributor)s, parent_id, name, name_key,
-       own || replace(words, ' ', ' ' || own)
-         || CASE kind WHEN 'customer' THEN ' ' || below || replace(words, ' ', ' ' || below) ELSE '' END,
+       tsvector_to_array(array_to_tsvector( -- sorted, each once
+         a.elements || b.elements || c.elements || shared.elements || array(
+           SELECT key || left(host, letters) FROM generate_series(length(first) + 1, %(longest)s) AS letters
+         ) || (key || host)
+       )), step < 4,
        'it@' || host || '.example', CASE kind WHEN 'partner' THEN '' ELSE 'msp' END, CASE WHEN step > 1 THEN tid END,
        CASE story WHEN 'cancelled' THEN %(now)s END, CASE WHEN step > 1 THEN host || '.onmicrosoft.com' ELSE '' END, 'DE',
        created_at
 FROM draft
 CROSS JOIN LATERAL (
-  SELECT name_key || ' it ' || host || ' example' || CASE WHEN step > 1 THEN ' onmicrosoft com' ELSE '' END AS words,
-         %(distributor)s || left(kind, 1) AS own, parent_id || 'c' AS below
-) AS found;
+  SELECT %(distributor)s || left(kind, 1) || CASE WHEN step < 4 THEN '-' ELSE '' END AS key,
+         'it example' || CASE WHEN step > 1 THEN ' onmicrosoft com' ELSE '' END AS others
+) AS own
+JOIN found AS a USING (key) JOIN found AS b USING (key) JOIN found AS c USING (key) JOIN found AS shared USING (key)
+WHERE a.words = first AND b.words = second AND c.words = lower(suffix) AND shared.words = others;
 
 INSERT INTO subscription (
   organization_id, distributor_id, partner_id, kind, seats, seats_on, imported_at, started_at, ends_at, extended_at,

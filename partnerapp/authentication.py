@@ -27,4 +27,4 @@ class OperatorBackend(ModelBackend):
 @cache
 def by_id() -> Prepared:
     """Written once: it takes each request 1.2 ms otherwise, and 0.4 so."""
-    return Prepared(Operator.objects.select_related("organization").filter(pk=ANYBODY))
+    return Prepared(Operator.objects.select_related("organization").defer("organization__search").filter(pk=ANYBODY))

@@ -48,11 +48,11 @@ def ask(sql: str, params: Sequence[Any]) -> list[tuple]:
     It must be one whose plan is right for everybody: read in the order of an index, and limited.
     """
     connection.ensure_connection()
-    cursor: Any = psycopg.Cursor(connection.connection)  # Django's own writes the values into the statement
-    wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
-    with wrap(cursor) as wrapped:
-        wrapped.execute(sql, params)
-        return wrapped.fetchall()
+    bound_there: Any = psycopg.Cursor(connection.connection)
+    # Django's own cursor writes the values into the statement, as who reads a log of statements wants to see them.
+    with connection.cursor() if connection.queries_logged else connection.make_cursor(bound_there) as cursor:
+        cursor.execute(sql, params)
+        return cursor.fetchall()
 
 
 class Prepared:

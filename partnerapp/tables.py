@@ -18,7 +18,7 @@ from django.utils.http import urlencode
 
 from partnerapp.actions import Words
 from partnerapp.models import Operator, Organization
-from partnerapp.models.organization import search_query
+from partnerapp.models.organization import found_by
 from partnerapp.prepared import ONCE, STAND_INS, Prepared, actual, anybody, ask
 
 MOST = 1_000  # rows of one selection, matches of a search, and what a count says before "+"
@@ -69,6 +69,7 @@ class Table:
     columns: Sequence[tuple[Words, Callable[[Any, datetime], Cell]]]
     chips: Sequence[Chip]
     orders: Sequence[Order]
+    pending: bool = False  # it has those whose import is still to come
     for_distributors: Sequence[Words] = ()  # headings of columns that say the same in each row of anybody else's
 
     @cached_property
@@ -190,8 +191,8 @@ def found(asked: Asked, operator: Operator) -> QuerySet:
     rows = asked.table.rows(operator)
     if not asked.q:
         return rows
-    query = search_query(asked.q, operator.acts_for.pk, asked.table.kind)
-    return rows.filter(organization__search__finds=query) if query else rows.none()
+    table, tree = asked.table, operator.acts_for.distributor_id
+    return rows.filter(found_by(asked.q, tree, table.kind, pending=table.pending, path="organization__"))
 
 
 class Placed(Protocol):

@@ -3,9 +3,11 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, TextField, Value
+from django.db.models.functions import Cast, Concat, Left
 
-from partnerapp.models import Event, Message
+from partnerapp.models import Event, Message, Organization
+from partnerapp.models.organization import WAITING
 from subscriptions.models import Period, Subscription
 from subscriptions.models.states import State
 from subscriptions.terms import NOTICE_LEAD, UPGRADE_GRACE, UPGRADE_NOTICES
@@ -96,6 +98,15 @@ def another_branch(at: datetime) -> Iterable[int]:
     return Subscription.objects.exclude(right).values_list("pk", flat=True)
 
 
+def searched_elsewhere(at: datetime) -> Iterable[int]:
+    """The copy of `imported_at`, and the key before each word, which follows from it."""
+    rows = Organization.objects.filter(subscription__isnull=False).annotate(first=F("search__0"))
+    key = Concat(Cast("distributor_id", TextField()), Left("kind", 1), Value(WAITING), output_field=TextField())
+    waits = Q(pending=True, subscription__imported_at=None, first__startswith=key)
+    over = Q(pending=False, subscription__imported_at__isnull=False) & (Q(first=None) | ~Q(first__startswith=key))
+    return rows.exclude(waits | over).values_list("pk", flat=True)
+
+
 INVARIANTS: dict[str, Callable[[datetime], Iterable[int]]] = {
     "in production without an open period": not_billed,
     "an open period without production": billed_without_production,
@@ -107,4 +118,5 @@ INVARIANTS: dict[str, Callable[[datetime], Iterable[int]]] = {
     "hints that differ from their recomputation": wrong_hints,
     "suspended, and billed beyond it": billed_beyond_the_end,
     "keys of another branch than the organization's": another_branch,
+    "searched among the pending, or not, unlike its import": searched_elsewhere,
 }

@@ -68,11 +68,11 @@ class CustomerFactory(PartnerFactory):
 
 def pending_partner(distributor: Organization, name: str = "Adatum", **facts: object) -> Organization:
     """Added, the link sent, not connected; `facts` go to the onboarding, but `subscription__x` to the subscription."""
-    return invited(PartnerFactory(parent=distributor, name=name), facts)
+    return invited(PartnerFactory(parent=distributor, name=name, pending=True), facts)
 
 
 def pending_customer(partner: Organization, name: str = "Coho", **facts: object) -> Organization:
-    return invited(CustomerFactory(parent=partner, name=name), facts)
+    return invited(CustomerFactory(parent=partner, name=name, pending=True), facts)
 
 
 def invited(organization: Organization, facts: dict[str, Any]) -> Organization:
@@ -139,7 +139,9 @@ def crowd(
     """Many Partners of a distributor, or customers of a Partner, at once, without products. `each(n)`: the n-th one's own
     facts; `trials(n)`: its subscription's, `ends_in` too; without `trials` they are pending.
     """
-    made = [one_of_many(owner, n, {"tid": uuid.uuid4() if trials else None} | each(n)) for n in range(number)]
+    made = [
+        one_of_many(owner, n, ({"tid": uuid.uuid4()} if trials else {"pending": True}) | each(n)) for n in range(number)
+    ]
     Organization.objects.bulk_create(made)
     facts = [{"ends_in": 5 * DAY} | trials(n) if trials else {} for n in range(number)]
     facts = [trial(known.pop("ends_in"), known) if known else {} for known in facts]

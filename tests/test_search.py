@@ -12,10 +12,11 @@ from partnerapp import tables
 from partnerapp.microsoft365.consent import Profile
 from partnerapp.models import Organization
 from partnerapp.models.organization import fold
+from partnerapp.pages.customers import CUSTOMERS, PENDING_CUSTOMERS
 from partnerapp.pages.partners import PARTNERS, PENDING_PARTNERS
 from partnerapp.tables import Asked
 from subscriptions.models import Subscription
-from tests.factories import NOW, crowd, partner, pending_partner
+from tests.factories import NOW, crowd, customer, partner, pending_customer, pending_partner
 
 URL = "/invoice/partners/"
 NAMES = [
@@ -61,6 +62,25 @@ def test_words_are_found_however_they_are_written(alice, contoso):
     assert {q: found(alice, q) for q in FOUND} == FOUND
 
 
+LONG = ["Ringfielding", "Ringfieldings", "Ring Fieldingsberg", "Xringfieldings"]
+
+
+@pytest.mark.parametrize(
+    ("q", "names"),
+    [
+        ("ringfiel", LONG[:2]), ("ringfield", LONG[:2]), ("ringfieldi", LONG[:2]), ("ringfielding", LONG[:2]),
+        ("ringfieldings", LONG[1:2]), ("ringfieldingsb", []), ("fieldingsb", LONG[2:3]), ("ring fieldingsberg", LONG[2:3]),
+        ("ringfielx", []), ("ringfieldx", []), ("ringfieldinx", []), ("ringfieldingx", []), ("xringfieldings", LONG[3:]),
+        ("ringfieldings partner0001", LONG[1:2]), ("ringfieldings partner0000", []), ("it ringfieldings", LONG[1:2]),
+    ],
+)  # fmt: skip
+def test_long_words_are_found_by_all_of_their_letters(alice, contoso, q, names):
+    """The index tells the first ones apart, the others are compared."""
+    crowd(contoso, len(LONG), lambda n: {"name": LONG[n]})
+    assert found(alice, q) == set(names)
+    assert found(alice, q, PENDING_PARTNERS) == set()
+
+
 def begins(name, q):
     """Each word of the search begins some word of the name."""
     words = fold(q).split()
@@ -93,6 +113,30 @@ def test_the_pending_list_is_searched_by_itself(alice, fabrikam, contoso):
     pending_partner(contoso, "Fabrikam Two")
     pending_partner(contoso, "Fabrikam Three", subscription__withdrawn_at=NOW)
     assert (found(alice, "fabrikam"), found(alice, "fabrikam", PENDING_PARTNERS)) == ({"Fabrikam"}, {"Fabrikam Two"})
+
+
+def test_an_import_that_completes_takes_it_from_one_search_to_the_other(alice, contoso):
+    waiting = pending_partner(contoso, "Fabrikam")
+    waiting.subscription.begin(at=NOW, seats=5)
+    assert (found(alice, "fabrikam"), found(alice, "fabrikam", PENDING_PARTNERS)) == ({"Fabrikam"}, set())
+    waiting.refresh_from_db()
+    waiting.save()  # it knows what it is by now
+    assert (found(alice, "fabrikam"), found(alice, "fabrikam", PENDING_PARTNERS)) == ({"Fabrikam"}, set())
+
+
+def test_a_partner_finds_its_own_customers_only(alice, bob, charlie):
+    """With the words of its distributor's list."""
+    for operator, whose in ((bob, "Bob"), (charlie, "Charlie")):
+        customer(operator.organization, f"Woodgrove {whose}")
+        pending_customer(operator.organization, f"Woodgrove Pending {whose}")
+    for table, names in (
+        (CUSTOMERS, ["Woodgrove Bob", "Woodgrove Charlie"]),
+        (PENDING_CUSTOMERS, ["Woodgrove Pending Bob", "Woodgrove Pending Charlie"]),
+    ):
+        assert [found(operator, "woodgrove", table) for operator in (bob, charlie)] == [{name} for name in names]
+        assert found(alice, "woodgrove", table) == set(names)
+        assert found(bob, "woodgrove charlie", table) == set()
+    assert found(bob, "northwind", PARTNERS) == found(bob, "fabrikam", PARTNERS) == set()
 
 
 def test_nothing_of_another_tree_is_found(alice, mallory, fabrikam):

@@ -75,7 +75,7 @@ class OnboardingManager(models.Manager["Onboarding"]):
         if refusal := pending_already(new.name, new.notification_email, namesakes(owner, [new.name])):
             raise Refused(refusal)
         held = list(products())
-        new.distributor_id, new.created_at, new.created_by = owner.distributor_id, at, by
+        new.distributor_id, new.created_at, new.created_by, new.pending = owner.distributor_id, at, by, True
         new.save()
         return self.open(new, held, by=by, at=at)
 

@@ -1,19 +1,16 @@
-"""What an organization is found by: its words, and an index over them."""
+"""What an organization is sorted and found by. The words are written by 0008, which keeps them in another way."""
 
 from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import migrations, models
 
-from partnerapp.models.organization import Organization
+from partnerapp.models.organization import key_of
 
 
 def fill(apps, schema_editor):
     rows = apps.get_model("partnerapp", "Organization").objects.all()
     for row in rows.iterator():
-        facts = {"name": row.name, "notification_email": row.notification_email, "default_domain": row.default_domain}
-        folded = Organization(kind=row.kind, distributor_id=row.distributor_id, parent_id=row.parent_id, **facts)
-        folded.fold_words()
-        rows.filter(pk=row.pk).update(name_key=folded.name_key, search_text=folded.search_text)
+        rows.filter(pk=row.pk).update(name_key=key_of(row.name))
 
 
 class Migration(migrations.Migration):

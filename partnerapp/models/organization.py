@@ -5,14 +5,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVectorField
 from django.db import connection, models
 from django.db.models.functions import Lower
+from django.db.models.lookups import Contains
 from django.utils.translation import gettext_lazy as _
 
 # Letters that Unicode does not take apart, as people without them on the keyboard type them.
 PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ð": "d"})
+LONGEST_BEGINNING = 12  # letters of a word: few words begin alike further, and these are compared with what is searched
+WAITING = "-"  # stands in the key of those whose import is still to come, and in no word
 
 
 def fold(text: str) -> str:
@@ -22,21 +25,9 @@ def fold(text: str) -> str:
     return " ".join("".join(c if c.isalnum() else " " for c in plain).split())
 
 
-def key_of(name: str) -> str:
-    """The folded name as stored; folding can make one character eighteen, and an index takes only so much."""
-    return fold(name)[:480]
-
-
-@SearchVectorField.register_lookup
-class Finds(models.Lookup):
-    """`search__finds=query`, a tsquery as `search_query` writes it."""
-
-    lookup_name = "finds"
-    prepare_rhs = False
-
-    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, tuple]:
-        column, params = self.process_lhs(compiler, connection)
-        return f"{column} @@ %s::tsquery", (*params, self.rhs)
+def key_of(text: str) -> str:
+    """The folded text as stored; folding can make one character eighteen, and an index takes only so much."""
+    return fold(text)[:480]
 
 
 class OrganizationQuerySet(models.QuerySet):
@@ -81,16 +72,10 @@ class Organization(models.Model):
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
     name = models.CharField(_("Organization name"), max_length=120)
     name_key = models.CharField(max_length=480, db_collation="C", editable=False)
-    # Each word behind the key of the list in which it is found: a search reads only what its own list holds.
-    search_text = models.TextField(editable=False, default="")
-    search = models.GeneratedField(
-        expression=models.Func(
-            models.Func(models.F("search_text"), models.Value(" "), function="string_to_array"),
-            function="array_to_tsvector",
-        ),
-        output_field=SearchVectorField(),
-        db_persist=True,
-    )
+    # The beginnings of its words, each behind the key of its list: a search looks for whole elements, and in one list only.
+    search = ArrayField(models.TextField(), default=list, editable=False)
+    # The import is still to come: a copy from the subscription (`imported_at`), which says in which list it is found.
+    pending = models.BooleanField(default=False, editable=False)
     notification_email = models.EmailField(_("Notification email"))
     source = models.CharField(max_length=6, choices=Source, blank=True, default="")
     tid = models.UUIDField(null=True, blank=True)
@@ -135,7 +120,6 @@ class Organization(models.Model):
         indexes = [
             models.Index(fields=["distributor", "kind", "name_key", "id"], name="organization_by_name"),
             models.Index(fields=["parent", "name_key", "id"], name="organization_below_by_name"),
-            models.Index(fields=["distributor", "kind", "-created_at", "-id"], name="organization_newest"),
             models.Index(Lower("notification_email"), name="organization_email"),
             # What staff search by, over all trees: the beginning of the name, and the tenant, released or not.
             models.Index(fields=["name_key", "id"], name="organization_all_by_name"),
@@ -149,23 +133,22 @@ class Organization(models.Model):
 
     def save(self, *args: Any, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         self.fold_words()
-        if update_fields and {"name", "notification_email", "default_domain"} & set(update_fields):
-            update_fields = {*update_fields, "name_key", "search_text"}
+        if update_fields and {"name", "notification_email", "default_domain", "pending"} & set(update_fields):
+            update_fields = {*update_fields, "name_key", "search"}
         if self.pk is None and self.kind == self.Kind.DISTRIBUTOR:
             self.pk = self.distributor_id = next_id()  # its tree's key is its own id, so it must be known first
         super().save(*args, update_fields=update_fields, **kwargs)
 
     def fold_words(self) -> None:
-        """Set what it is sorted and found by: the words of name, email and domain, once for each list that it can be in.
+        """Set what it is sorted and found by: the words of name, email and domain. A distributor is in no list.
 
         `save` does so; who writes many rows at once calls it for each.
         """
         self.name_key = key_of(self.name)
-        words = f"{self.name_key} {fold(self.notification_email)} {fold(self.default_domain)}".split()
-        lists: dict[str, list[int | None]] = {"partner": [self.distributor_id]}
-        lists["customer"] = [self.distributor_id, self.parent_id]
-        keys = lists.get(self.kind, [])
-        self.search_text = " ".join(search_key(key, self.kind) + word for key in keys for word in dict.fromkeys(words))
+        words = f"{self.name_key} {key_of(self.notification_email)} {key_of(self.default_domain)}".split()
+        found = {word[:letters] for word in words for letters in range(1, LONGEST_BEGINNING + 1)} | set(words)
+        key = search_key(self.distributor_id, self.kind, pending=self.pending)
+        self.search = [] if self.kind == self.Kind.DISTRIBUTOR else sorted(key + beginning for beginning in found)
 
     @property
     def owner(self) -> "Organization":
@@ -202,14 +185,37 @@ class Organization(models.Model):
         return Organization.objects.filter(tid=self.tid, tid_released_at=None).exclude(pk=self.pk).exists()
 
 
-def search_key(owner_id: int | None, kind: str) -> str:
-    """What stands before each word of the organizations of this kind in the list of a distributor or a Partner."""
-    return f"{owner_id}{kind[0]}"
+def search_key(distributor_id: int | None, kind: str, *, pending: bool) -> str:
+    """What stands before each word of the organizations of this kind in a distributor's tree, imported or `pending`."""
+    return f"{distributor_id}{kind[0]}{WAITING if pending else ''}"
 
 
-def search_query(text: str, owner_id: int, kind: str) -> str:
-    """The tsquery for `search__finds`: organizations in which a word begins with each word of `text`; "" without words."""
-    return " & ".join(f"'{search_key(owner_id, kind)}{word}':*" for word in fold(text)[:480].split())
+def found_by(text: str, distributor_id: int | None, kind: str, *, pending: bool, path: str = "") -> models.Q:
+    """Those of this kind and tree, imported or `pending`, in which a word begins with each word of `text`; without words
+    nobody. `path` leads to the organization, as in `organization__`.
+    """
+    key, words = search_key(distributor_id, kind, pending=pending), key_of(text).split()
+    if not words:
+        return models.Q(pk__in=[])
+    found = ~models.Q(**{f"{path}kind": OTHER[kind]})  # passes over these unread; "=" would be asked behind the words
+    found &= models.Q(**{f"{path}search__contains": sorted({key + word[:LONGEST_BEGINNING] for word in words})})
+    for word in words:
+        if len(word) > LONGEST_BEGINNING:
+            found &= models.Q(Contains(InOneLine(f"{path}search"), f" {key}{word}"))
+    return found
+
+
+class InOneLine(models.Func):
+    """The elements of an array of texts, each behind a space."""
+
+    function, template = "array_to_string", "(' ' || %(function)s(%(expressions)s, ' '))"
+    output_field = models.TextField()
+
+
+OTHER: dict[str, str] = {
+    Organization.Kind.PARTNER: Organization.Kind.CUSTOMER,
+    Organization.Kind.CUSTOMER: Organization.Kind.PARTNER,
+}
 
 
 def next_id() -> int:

@@ -7,6 +7,8 @@ found) is read key by key, each no further than a page: however rare something i
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any, ClassVar
 
 from django.db import connection
@@ -25,7 +27,7 @@ from django.views.decorators.http import require_safe
 from partnerapp import access, dates, drawers, exports, selection, tables
 from partnerapp.access import OperatorRequest, page
 from partnerapp.models import Event, Operator, Organization
-from partnerapp.models.organization import fold, search_query
+from partnerapp.models.organization import fold, found_by
 from partnerapp.pages import event_words
 from partnerapp.pages.event_words import CATEGORIES
 from partnerapp.pages.lists import FORMATS, remember
@@ -39,7 +41,7 @@ def visible_events(operator: Operator) -> QuerySet[Event]:
 
 def with_organization(found: QuerySet) -> QuerySet:
     """Each with its organization, but without the words that only a search reads."""
-    return found.select_related("organization").defer("organization__search", "organization__search_text")
+    return found.select_related("organization").defer("organization__search")
 
 
 def event_row(event: Event, operator: Operator) -> dict[str, Any]:
@@ -198,8 +200,8 @@ def searched(q: str, own: Organization, visible: QuerySet) -> QuerySet:
     if not q:
         return visible
     kinds = [Organization.Kind.PARTNER, Organization.Kind.CUSTOMER]
-    queries = [f"({query})" for kind in kinds if (query := search_query(q, own.pk, kind))]
-    return visible.filter(search__finds=" | ".join(queries)) if queries else visible.none()
+    lists = [found_by(q, own.distributor_id, kind, pending=pending) for kind in kinds for pending in (False, True)]
+    return visible.filter(reduce(or_, lists))
 
 
 def finds(q: str, own: Organization) -> bool:

@@ -21,13 +21,12 @@ BY_NAME = Order("name", _("Name"), ("organization__name_key", "organization_id")
 
 def joined(found: QuerySet) -> QuerySet:
     """Each with its organization, but without the words that only a search reads."""
-    return found.select_related("organization").defer("organization__search", "organization__search_text")
+    return found.select_related("organization").defer("organization__search")
 
 
 def with_owner(found: QuerySet) -> QuerySet:
     """Each with the organization that runs its subscription, and that one's own, of which the rules ask (R27)."""
-    words = ("organization__parent__search", "organization__parent__search_text")
-    return found.select_related("organization__parent__subscription").defer(*words)
+    return found.select_related("organization__parent__subscription").defer("organization__parent__search")
 
 
 def with_products(found: QuerySet) -> QuerySet:
@@ -68,6 +67,7 @@ imported_list = partial(
 pending_list = partial(
     OrganizationTable,
     template="pending",
+    pending=True,
     icon="inbox",
     shown=with_onboarding,
     row=rows.pending_row,

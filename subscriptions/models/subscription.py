@@ -185,6 +185,8 @@ class Subscription(Production):
             row.imported_at, row.seats, row.seats_on = at, seats, at.date()
             if not row.converted_at:
                 row.started_at, row.ends_at, row.upgrade_at = at, at + TRIAL, at + TRIAL
+            row.organization.pending = False
+            row.organization.save(update_fields=["pending"])
         return row
 
     def recount(self, *, at: datetime, seats: int) -> "Subscription":

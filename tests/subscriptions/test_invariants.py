@@ -8,12 +8,22 @@ from subscriptions import lifecycle
 from subscriptions.invariants import INVARIANTS, broken
 from subscriptions.models import Period, Subscription
 from subscriptions.terms import FAR
-from tests.factories import DAY, HOUR, NOW, TICK, fresh, notice, partner
+from tests.factories import DAY, HOUR, NOW, TICK, fresh, notice, partner, pending_partner
 
 LONG_AGO = NOW - 3 * DAY
-NOT_BILLED, NOT_PRODUCTION, PERIOD_ELSEWHERE, AGAINST_R20, TWICE, WITHDRAWN, UNCLAIMED, HINTS, BEYOND, BRANCH = (
-    INVARIANTS
-)
+(
+    NOT_BILLED,
+    NOT_PRODUCTION,
+    PERIOD_ELSEWHERE,
+    AGAINST_R20,
+    TWICE,
+    WITHDRAWN,
+    UNCLAIMED,
+    HINTS,
+    BEYOND,
+    BRANCH,
+    SEARCHED,
+) = INVARIANTS
 
 
 def said(organization):
@@ -49,6 +59,25 @@ def test_all_is_well_after_a_sweep(converted, trial):
 def test_the_keys_of_another_branch(trial, key):
     change(trial, **{key: 1})
     assert said(trial) == {BRANCH}
+
+
+@pytest.mark.parametrize(("key", "pending"), [("{}p-", False), ("{}p", True), ("{}p", False), ("0p-", True)])
+def test_one_that_waits_and_is_not_searched_so(contoso, key, pending):
+    waiting = pending_partner(contoso)
+    assert broken(NOW) == []
+    searched(waiting, key, pending)
+    assert said(waiting) == {SEARCHED}
+
+
+@pytest.mark.parametrize(("key", "pending"), [("{}p-", False), ("{}p", True), ("{}p-", True)])
+def test_an_imported_one_that_is_searched_among_the_pending(trial, key, pending):
+    searched(trial, key, pending)
+    assert said(trial) == {SEARCHED}
+
+
+def searched(organization, key, pending):
+    words = [key.format(organization.distributor_id) + word for word in ("f", "fa")]
+    Organization.objects.filter(pk=organization.pk).update(search=words, pending=pending)
 
 
 def test_in_production_without_a_period(converted):

@@ -59,7 +59,7 @@ class OrganizationAdmin(ReadOnlyAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        return super().get_queryset(request).defer("search", "search_text")
+        return super().get_queryset(request).defer("search")
 
     def get_search_results(self, request: HttpRequest, queryset: QuerySet, term: str) -> tuple[QuerySet, bool]:
         """Each way has its index, over all trees."""
