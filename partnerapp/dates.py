@@ -6,8 +6,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-MOMENT, SECOND = "{0.day} {0:%b %Y, %H:%M %Z}", "{0.day} {0:%b %Y, %H:%M:%S %Z}"  # of a local instant
-MINUTE, DAY = "{0.day} {0:%b, %H:%M %Z}", "{0.day} {0:%b %Y}"
+DAY, MINUTE, CLOCK = "{0.day} {0:%b %Y}", "{0.day} {0:%b, %H:%M %Z}", "{0:%H:%M %Z}"  # of a local instant
+MOMENT, SECOND = f"{DAY}, {CLOCK}", "{0.day} {0:%b %Y, %H:%M:%S %Z}"
 
 
 def moment(at: datetime | None) -> str:

@@ -19,7 +19,7 @@ from django.utils.http import urlencode
 from partnerapp.actions import Words
 from partnerapp.models import Operator, Organization
 from partnerapp.models.organization import found_by
-from partnerapp.prepared import ONCE, STAND_INS, Prepared, actual, anybody, ask
+from partnerapp.prepared import ANYBODY, ONCE, STAND_INS, Prepared, actual, ask
 
 MOST = 1_000  # rows of one selection, matches of a search, and what a count says before "+"
 SIZES = [25, 50, 100, 250]
@@ -246,6 +246,11 @@ def paging(asked: Asked, kind: str) -> Prepared:
     return Prepared(shown_from_cursor(asked, matching(asked, operator, ONCE), operator))
 
 
+def anybody(kind: str) -> Operator:
+    """Stands for the operators of organizations of this kind, in a statement that is written once."""
+    return Operator(organization=Organization(pk=ANYBODY, kind=kind))
+
+
 def shown_from_cursor(asked: Asked, rows: QuerySet, operator: Operator) -> QuerySet:
     """What is shown of `rows` from the cursor on. It is loaded of these rows alone: an index has the ids in the order asked
     for, while a sort would carry all that is shown of each row.
@@ -358,31 +363,34 @@ class Beyond(Func):
 
 def counts(asked: Asked, operator: Operator, at: datetime, matches: Matches, others: Sequence[Table]) -> dict[str, int]:
     """How many rows each chip has, by its name, and each of `others` (lists) by its: one statement, each up to MOST + 1."""
-    names, sql, params = counting(asked.table, tuple(others), operator.acts_for.kind, matches.ids is not None)
+    places, sql, params = counting(asked.table, tuple(others), operator.acts_for.kind, matches.ids is not None)
     values = actual(params, operator.acts_for.pk, at) + ([] if matches.ids is None else [matches.ids])
     (numbers,) = ask(sql, values)
-    return dict(zip(names, numbers, strict=True))
+    return {name: numbers[place] for name, place in places.items()}
 
 
 @cache
-def counting(table: Table, others: tuple[Table, ...], kind: str, searched: bool) -> tuple[list[str], str, list[Any]]:
+def counting(
+    table: Table, others: tuple[Table, ...], kind: str, searched: bool
+) -> tuple[dict[str, int], str, list[Any]]:
     """The statement behind `counts`: written once for all operators of this kind, as writing it takes longer than asking.
 
     What a search found (the statement's last parameter) is read once for all chips; without one each reads its index.
     """
     operator = anybody(kind)
     rows, default = table.rows(operator), table.orders[0]
-    chips = [chip.rows(rows, ONCE) for chip in table.chips]
-    if searched:
-        counted = [count_among(chip) for chip in chips]
-    else:
-        counted = [count_first(rows, chip.order or default) for chip, rows in zip(table.chips, chips, strict=True)]
-    counted += [count_first(other.chips[0].rows(other.rows(operator), ONCE), other.orders[0]) for other in others]
-    names = [chip.name for chip in table.chips] + [other.name for other in others]
+    counted: dict[str, tuple[str, tuple]] = {}
+    for chip in table.chips:
+        chosen = chip.rows(rows, ONCE)
+        counted[chip.name] = count_among(chosen) if searched else count_first(chosen, chip.order or default)
+    for other in others:
+        counted[other.name] = count_first(other.chips[0].rows(other.rows(operator), ONCE), other.orders[0])
+    columns = list(dict.fromkeys(counted.values()))  # a list's own number is its first chip's
     meta = rows.model._meta
     found = f" FROM {meta.db_table} WHERE {meta.pk.column} = ANY (%s::bigint[])" if searched else ""
-    sql = f"SELECT {', '.join(sql for sql, _params in counted)}{found}"
-    return names, sql, [value for _sql, params in counted for value in params]
+    sql = f"SELECT {', '.join(sql for sql, _params in columns)}{found}"
+    places = {name: columns.index(column) for name, column in counted.items()}
+    return places, sql, [value for _sql, params in columns for value in params]
 
 
 def count_first(rows: QuerySet, order: Order) -> tuple[str, tuple]:
@@ -394,7 +402,7 @@ def count_first(rows: QuerySet, order: Order) -> tuple[str, tuple]:
 def count_among(rows: QuerySet) -> tuple[str, tuple]:
     """How many of the rows that a statement reads are among `rows`."""
     sql, params = rows.query.get_compiler(rows.db).compile(rows.query.where)
-    return f"count(*) FILTER (WHERE {sql})", params
+    return f"count(*) FILTER (WHERE {sql})", tuple(params)
 
 
 # From elsewhere -----------------------------------------------------------------------------------------------------

@@ -1,8 +1,11 @@
 """Heartbeats: when each recurring job last finished, read by `/health/jobs`, the footer and the banner."""
 
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.db import models
+
+from partnerapp.prepared import Prepared
 
 STALE_AFTER = {
     "sweep": timedelta(seconds=180),
@@ -35,8 +38,14 @@ class Job(models.Model):
     @classmethod
     def health(cls, wall: datetime) -> dict[str, dict]:
         """Per watched job: `last_ok_at`, `age_s`, `overdue` and `oldest_overdue_s`; one that never ran is overdue."""
-        known = {job.name: job for job in cls.objects.all()}
+        known = {job.name: job for job in every().ask(list)}
         return {name: report(known.get(name), limit, wall) for name, limit in STALE_AFTER.items()}
+
+
+@cache
+def every() -> Prepared:
+    """Each page asks."""
+    return Prepared(Job.objects.all())
 
 
 def report(job: Job | None, limit: timedelta, wall: datetime) -> dict:

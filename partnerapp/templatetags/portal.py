@@ -1,7 +1,7 @@
 """Tags that every template has without loading them."""
 
-from datetime import datetime
-from functools import cache
+from datetime import datetime, tzinfo
+from functools import cache, lru_cache
 
 from django.template import Context, Library, Node
 from django.template.base import FilterExpression, Parser, TextNode, Token
@@ -67,7 +67,13 @@ HOW = {"day": dates.DAY, "minute": dates.MINUTE, "moment": dates.MOMENT}
 @register.simple_tag
 def when(at: datetime, how: str = "day", classes: str = "", words: str = "") -> SafeString:
     """An instant in the operator's time zone (R33): `words` around its day or minute; the exact moment on hover."""
-    local = timezone.localtime(at)
+    return worded(at, timezone.get_current_timezone(), how, classes, words)
+
+
+@lru_cache(maxsize=10_000)
+def worded(at: datetime, zone: tzinfo, how: str, classes: str, words: str) -> SafeString:
+    """A list shows the same instants again and again, and each takes as long as ten of its cells."""
+    local = timezone.localtime(at, zone)
     day = HOW[how].format(local)
     inside = format_html(conditional_escape(words), day) if words else day
     shown = '<time class="{}" datetime="{}" title="{}">{}</time>'
