@@ -42,9 +42,10 @@ EXPIRY = Func(
 )
 PRODUCTION = Q(withdrawn_at=None, cancelled_at=None, converted_at__isnull=False)
 RUNS = Q(started_at__isnull=False, withdrawn_at=None, converted_at=None, cancelled_at=None)
-# Those that can be inactive at some instant: few, so that a Partner is looked up in an index of them. It compares with no
-# value: the plan of a prepared statement would not know it, nor that it may use the index. Only customers have a date.
-MAY_BE_INACTIVE = (
+# The Partners that can be inactive at some instant: few, so that they are looked up in an index of them. A Partner is its own,
+# a customer's is older than the customer. Only customers have an expiration date. (It names no kind: that would be a value, and
+# the plan of a prepared statement does not know whether the index is right for it; of "=" it would make something else.)
+MAY_BE_INACTIVE = Q(partner_id__gte=F("organization_id")) & (
     Q(withdrawn_at__isnull=False)
     | Q(cancelled_at__isnull=False)
     | Q(suspended_at__isnull=False)
