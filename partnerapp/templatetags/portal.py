@@ -5,11 +5,12 @@ from functools import cache, lru_cache
 
 from django.template import Context, Library, Node
 from django.template.base import FilterExpression, Parser, TextNode, Token
-from django.template.loader import get_template
+from django.template.loader import get_template, render_to_string
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import get_language
 
 from partnerapp import dates
 
@@ -59,6 +60,17 @@ class Rows(Node):
     def render(self, context: Context) -> str:
         about = {"rows": context["rows"], "column": context["column"], "out_of_band": self.out_of_band}
         return get_template(self.template.resolve(context), using="jinja2").render(about)
+
+
+@register.simple_tag
+def same(template: str) -> SafeString:
+    """`{% same "shell/head.html" %}`: what says the same on every page, a template that asks nothing of the context."""
+    return drawn_once(template, get_language())
+
+
+@cache
+def drawn_once(template: str, language: str | None) -> SafeString:
+    return render_to_string(template)
 
 
 HOW = {"day": dates.DAY, "minute": dates.MINUTE, "moment": dates.MOMENT}
