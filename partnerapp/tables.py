@@ -21,6 +21,7 @@ from partnerapp.models import Operator, Organization
 from partnerapp.models.organization import found_by
 from partnerapp.prepared import ANYBODY, ONCE, STAND_INS, Prepared, actual, ask
 
+FOUND = (ANYBODY,)  # stands for the ids that a search found
 MOST = 1_000  # rows of one selection, matches of a search, and what a count says before "+"
 SIZES = [25, 50, 100, 250]
 LONGEST_QUERY = 200
@@ -171,11 +172,11 @@ def words_of(text: str) -> str:
 class Matches:
     """What a search found (`ids` is None without one): at most `MOST`; `more`: there would have been others."""
 
-    ids: list[int] | None = None
+    ids: Sequence[int] | None = None
     more: bool = False
 
     def among(self, rows: QuerySet) -> QuerySet:
-        return rows if self.ids is None else rows.filter(pk__in=self.ids)
+        return rows if self.ids is None else rows.filter(OneOf("pk", self.ids))
 
 
 def search(asked: Asked, operator: Operator) -> Matches:
@@ -230,20 +231,18 @@ def page(asked: Asked, operator: Operator, at: datetime, matches: Matches) -> Pa
 
 def rows_at(asked: Asked, operator: Operator, at: datetime, matches: Matches) -> list[Any]:
     """The rows from the cursor on, up to one more than a page has."""
-    if asked.q:  # each search has another number of parameters
-        return list(shown_from_cursor(asked, matching(asked, operator, at, matches), operator))
-    cursor = {STAND_INS[type(value)]: value for value in position(asked) or []}
-    stand_in, back = as_text(cursor), backwards(asked)
-    written = replace(asked, after="" if back else stand_in, before=stand_in if back else "")
+    values: dict[Any, Any] = {STAND_INS[type(value)]: value for value in position(asked) or []}
+    stand_in, back = as_text(values), backwards(asked)
+    written = replace(asked, q=asked.q and "found", after="" if back else stand_in, before=stand_in if back else "")
     prepared = paging(written, operator.acts_for.kind)
-    return prepared.ask(lambda params: actual(params, operator.acts_for.pk, at, cursor))
+    return prepared.ask(lambda params: actual(params, operator.acts_for.pk, at, values | {FOUND: matches.ids}))
 
 
 @cache
 def paging(asked: Asked, kind: str) -> Prepared:
-    """The statement behind a page without a search, for all operators of this kind and whatever its cursor says."""
-    operator = anybody(kind)
-    return Prepared(shown_from_cursor(asked, matching(asked, operator, ONCE), operator))
+    """The statement behind a page, for all operators of this kind, whatever its cursor says and a search found."""
+    operator, matches = anybody(kind), Matches(FOUND if asked.q else None)
+    return Prepared(shown_from_cursor(asked, matching(asked, operator, ONCE, matches), operator))
 
 
 def anybody(kind: str) -> Operator:
@@ -340,6 +339,16 @@ def instant(text: str) -> datetime:
     if at.tzinfo is None:
         raise ValueError(text)
     return at.astimezone(UTC)
+
+
+class OneOf(Func):
+    """A column that is one of these numbers, however many: one parameter, so that it is one statement."""
+
+    template, output_field = "%(expressions)s::bigint[])", BooleanField()
+    arg_joiner = " = ANY("
+
+    def __init__(self, column: str, numbers: Sequence[int]) -> None:
+        super().__init__(F(column), Value(numbers))
 
 
 class Beyond(Func):

@@ -9,13 +9,14 @@ from partnerapp import tables
 from partnerapp.authentication import OperatorBackend
 from partnerapp.pages.partners import PARTNERS
 from partnerapp.tables import Asked, Matches, paging
-from tests.factories import DAY, NOW, OperatorFactory, crowd, partner
+from tests.factories import DAY, NOW, OperatorFactory, partner
 
 
 def names(operator, at=NOW, **params):
     query = QueryDict(mutable=True)
     query.update(params)
-    return [row.organization.name for row in tables.page(Asked.of(PARTNERS, query), operator, at, Matches()).rows]
+    asked = Asked.of(PARTNERS, query)
+    return [row.organization.name for row in tables.page(asked, operator, at, tables.search(asked, operator)).rows]
 
 
 def test_the_statement_of_one_operator_answers_the_next(contoso, alice):
@@ -46,12 +47,17 @@ def test_the_database_plans_a_page_and_its_counts_once(contoso, alice):
         assert cursor.fetchall() == [(3, 0), (3, 0)]
 
 
-def test_a_search_is_written_anew(contoso, alice):
-    crowd(contoso, 3)
+def test_the_statement_of_one_search_answers_the_next(contoso, alice):
+    for name in ("Adatum", "Alpine One", "Alpine Two"):
+        partner(contoso, name)
     paging.cache_clear()
-    query = Asked.of(PARTNERS, QueryDict("q=nobody"))
-    assert tables.page(query, alice, NOW, tables.search(query, alice)).rows == []
-    assert paging.cache_info().currsize == 0
+    assert (names(alice, q="ada"), names(alice, q="alp two"), names(alice, q="nobody")) == (
+        ["Adatum"],
+        ["Alpine Two"],
+        [],
+    )
+    assert names(alice, q="al", order="name") == ["Alpine One", "Alpine Two"]
+    assert paging.cache_info().misses == 2
 
 
 def test_each_thread_asks_over_its_own_connection(alice):
