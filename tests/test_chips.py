@@ -175,6 +175,8 @@ def test_a_pending_chip_shows_and_counts_its_rows(signed_in, alice, pending, chi
     answer = signed_in(alice).get(f"{PENDING_URL}?chip={chip}")
     assert {row["name"] for row in answer.context["rows"]} == names
     assert counted(answer) == {"all": "3", "error": "1", "withdrawn": "2"}
+    gone = [pk for pk, name in Subscription.objects.values_list("pk", "organization__name") if "gone" in name.lower()]
+    assert counts(PENDING_PARTNERS, alice, NOW, Matches(gone)) == {"all": 0, "error": 0, "withdrawn": 2}
 
 
 # Beyond a thousand --------------------------------------------------------------------------------------------------
