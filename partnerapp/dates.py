@@ -20,11 +20,6 @@ def second(at: datetime) -> str:
     return SECOND.format(timezone.localtime(at))
 
 
-def minute(at: datetime) -> str:
-    """`1 Dec, 14:03 CET`: for what is recent."""
-    return MINUTE.format(timezone.localtime(at))
-
-
 def day(at: datetime) -> str:
     """`1 Dec 2026`."""
     return DAY.format(timezone.localtime(at))

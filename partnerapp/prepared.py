@@ -1,7 +1,7 @@
 """Statements that are written once in a process, planned once in a session, and asked with other values from then on.
 
 Django takes longer to write a statement of the lists than Postgres to answer it, and so does Postgres to read and plan it.
-What is written holds stand-ins where the next request has something else; nothing of a request is kept.
+What is written holds stand-ins where the next request has something else.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any, cast
 
 import psycopg
-from django.db import connection
+from django.db import NotSupportedError, connection
 from django.db.models import QuerySet
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
@@ -45,13 +45,23 @@ def ask(sql: str, params: Sequence[Any]) -> list[tuple]:
     """
     connection.close_if_health_check_failed()
     connection.ensure_connection()
-    bound_there: Any = psycopg.Cursor(connection.connection)
+    session = connection.connection
+    bound_there: Any = psycopg.Cursor(session)
     bound_there.format = Format.BINARY  # Django's reads each instant from text, which takes 5 % of a list's CPU
     bound_there.adapters.register_loader("jsonb", JsonAsText)
-    # Django's own cursor writes the values into the statement, as who reads a log of statements wants to see them.
-    with connection.cursor() if connection.queries_logged else connection.make_cursor(bound_there) as cursor:
-        cursor.execute(sql, params)
-        return cursor.fetchall()
+    session.prepare_threshold = (
+        0  # at once; later again nothing, as psycopg would remember what Django's own cursors ask
+    )
+    try:
+        # Django's own cursor writes the values into the statement, as who reads a log of statements wants to see them.
+        with connection.cursor() if connection.queries_logged else connection.make_cursor(bound_there) as cursor:
+            cursor.execute(sql, params)
+            return cursor.fetchall()
+    except NotSupportedError:  # a column has another type since: this session's plans answer no more, the next one's do
+        connection.close()
+        raise
+    finally:
+        session.prepare_threshold = None
 
 
 class JsonAsText(Loader):

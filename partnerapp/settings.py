@@ -62,9 +62,9 @@ def database(name: str) -> dict:
     statement = "0" if flag("DATABASE_AS_OWNER") else "15s"  # a migration may take its time; a page may not
     # Pages read little: starting parallel workers or a compiler takes longer than the statement itself.
     options = f"-c lock_timeout=3s -c statement_timeout={statement} -c max_parallel_workers_per_gather=0 -c jit=off"
-    # What `partnerapp.prepared` asks is prepared when it is asked first; Django's own cursors never prepare anything.
+    # Of what `partnerapp.prepared` asks; Django's own cursors never prepare anything.
     options += " -c plan_cache_mode=force_generic_plan"
-    limits = {"options": options, "connect_timeout": 5, "prepare_threshold": 0}
+    limits = {"options": options, "connect_timeout": 5}
     config["OPTIONS"] = config.get("OPTIONS", {}) | limits
     return config | {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
 
@@ -226,10 +226,10 @@ if not re.fullmatch(r"([^<>\r\n]* <)?[^@<>\s]+@[^@<>\s]+>?", EMAIL_FROM):
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
-USE_I18N = (
-    False  # until there is a language beside that of the source: looking for its translations takes 7 % of a list's CPU
-)
+# Until there is a language beside that of the source: looking for its translations takes 7 % of a list's CPU.
+USE_I18N = False
 NUMBER_GROUPING = 3  # 1,234, where a number is asked for so
+FORCE_SCRIPT_NAME = ""  # `BASE_URL` has no path; and addresses are looked up once, whatever a request calls its root
 STATIC_URL = "static/"
 STATIC_ROOT = None if DEMO else BASE_DIR / "staticfiles"  # the demo serves them from where they lie
 STATICFILES_DIRS = [BASE_DIR / "static"]

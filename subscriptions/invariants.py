@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, TextField, Value
-from django.db.models.functions import Cast, Concat, Left
+from django.db.models.functions import Cast, Coalesce, Concat, Left
 
 from partnerapp.models import Event, Message, Organization
 from partnerapp.models.organization import WAITING
@@ -100,10 +100,14 @@ def another_branch(at: datetime) -> Iterable[int]:
 
 def searched_elsewhere(at: datetime) -> Iterable[int]:
     """The copy of `imported_at`, and the key before each word, which follows from it."""
-    rows = Organization.objects.filter(subscription__isnull=False).annotate(first=F("search__0"))
-    key = Concat(Cast("distributor_id", TextField()), Left("kind", 1), Value(WAITING), output_field=TextField())
-    waits = Q(pending=True, subscription__imported_at=None, first__startswith=key)
-    over = Q(pending=False, subscription__imported_at__isnull=False) & (Q(first=None) | ~Q(first__startswith=key))
+    rows = Organization.objects.filter(subscription__isnull=False).annotate(
+        first=Coalesce("search__0", Value(""), output_field=TextField())
+    )
+    key = Concat(Cast("distributor_id", TextField()), Left("kind", 1), output_field=TextField())
+    pending_key = Concat(key, Value(WAITING))
+    waits = Q(pending=True, subscription__imported_at=None, first__startswith=pending_key)
+    over = Q(pending=False, subscription__imported_at__isnull=False, first__startswith=key)
+    over &= ~Q(first__startswith=pending_key)
     return rows.exclude(waits | over).values_list("pk", flat=True)
 
 

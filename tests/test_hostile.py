@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 import psycopg.errors
 import pytest
 from django.conf import settings as django_settings
+from django.core.handlers.wsgi import WSGIHandler
 from django.db import OperationalError
 from django.template.loader import get_template
 from django.test import Client
@@ -19,6 +20,7 @@ from django.views.defaults import server_error
 
 from partnerapp import limits
 from partnerapp.models import Event, Organization
+from partnerapp.pages import rows
 from partnerapp.urls import urlpatterns
 from tests.factories import DAY, NOW, crowd
 from tests.trees import (
@@ -440,3 +442,12 @@ def test_no_template_switches_escaping_off():
 def test_a_session_cookie_may_hold_anything(db, url, value):
     answer = Client(HTTP_HOST="localhost", HTTP_COOKIE=f"{django_settings.SESSION_COOKIE_NAME}={value}").get(url)
     assert answer.status_code < 500
+
+
+def test_no_request_says_where_the_portal_stands(db, rf):
+    """Addresses are looked up once for all requests."""
+    rows.address.cache_clear()
+    request = rf.get("/signin/", SCRIPT_NAME="/evil", HTTP_HOST="localhost")
+    page = b"".join(WSGIHandler()(request.environ, lambda *args: None))
+    assert b'action="/signin/"' in page
+    assert b"evil" not in page

@@ -2,11 +2,13 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
-from django.db import connection
+import pytest
+from django.db import NotSupportedError, connection
 from django.http import QueryDict
 
 from partnerapp import tables
 from partnerapp.authentication import OperatorBackend
+from partnerapp.models import Job, Organization
 from partnerapp.pages.partners import PARTNERS
 from partnerapp.tables import Asked, Matches, paging
 from tests.factories import DAY, NOW, OperatorFactory, partner
@@ -45,6 +47,27 @@ def test_the_database_plans_a_page_and_its_counts_once(contoso, alice):
             "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%subscription%'"
         )
         assert cursor.fetchall() == [(3, 0), (3, 0)]
+
+
+def test_of_what_django_asks_itself_nothing_is_kept(contoso, alice):
+    names(alice)
+    Organization.objects.filter(pk__in=range(100)).count()
+    assert connection.connection.prepare_threshold is None
+    assert not connection.connection._prepared._counts
+
+
+def test_a_column_of_another_type_costs_one_answer(transactional_db):
+    """Of each session that had planned for the type before."""
+    assert Job.health(NOW)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE job ALTER COLUMN name TYPE varchar(41)")
+    try:
+        with pytest.raises(NotSupportedError):
+            Job.health(NOW)
+        assert Job.health(NOW)
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE job ALTER COLUMN name TYPE varchar(40)")
 
 
 def test_the_statement_of_one_search_answers_the_next(contoso, alice):

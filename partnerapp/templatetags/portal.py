@@ -82,7 +82,7 @@ def when(at: datetime, how: str = "day", classes: str = "", words: str = "") -> 
     return worded(at, timezone.get_current_timezone(), how, classes, words)
 
 
-@lru_cache(maxsize=10_000)
+@lru_cache(maxsize=2_000, typed=True)
 def worded(at: datetime, zone: tzinfo, how: str, classes: str, words: str) -> SafeString:
     """A list shows the same instants again and again, and each takes as long as ten of its cells."""
     local = timezone.localtime(at, zone)

@@ -69,9 +69,14 @@ def test_one_that_waits_and_is_not_searched_so(contoso, key, pending):
     assert said(waiting) == {SEARCHED}
 
 
-@pytest.mark.parametrize(("key", "pending"), [("{}p-", False), ("{}p", True), ("{}p-", True)])
+@pytest.mark.parametrize(("key", "pending"), [("{}p-", False), ("{}p", True), ("{}p-", True), ("0p", False)])
 def test_an_imported_one_that_is_searched_among_the_pending(trial, key, pending):
     searched(trial, key, pending)
+    assert said(trial) == {SEARCHED}
+
+
+def test_an_imported_one_that_has_lost_its_words(trial):
+    Organization.objects.filter(pk=trial.pk).update(search=[])
     assert said(trial) == {SEARCHED}
 
 
