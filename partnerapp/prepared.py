@@ -43,6 +43,17 @@ def ask(sql: str, params: Sequence[Any]) -> list[tuple]:
 
     It must be one whose plan is right for everybody: read in the order of an index, and limited.
     """
+    try:
+        return answer(sql, params)
+    except NotSupportedError:  # a column has another type since: this session's plans answer no more, a new one's do
+        begun = connection.in_atomic_block
+        connection.close()
+        if begun:
+            raise
+        return answer(sql, params)
+
+
+def answer(sql: str, params: Sequence[Any]) -> list[tuple]:
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     session = connection.connection
@@ -57,9 +68,6 @@ def ask(sql: str, params: Sequence[Any]) -> list[tuple]:
         with connection.cursor() if connection.queries_logged else connection.make_cursor(bound_there) as cursor:
             cursor.execute(sql, params)
             return cursor.fetchall()
-    except NotSupportedError:  # a column has another type since: this session's plans answer no more, the next one's do
-        connection.close()
-        raise
     finally:
         session.prepare_threshold = None
 
