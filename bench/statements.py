@@ -15,7 +15,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from bench.report import Goal, table
-from partnerapp import clock, tables
+from partnerapp import clock, counting, tables
 from partnerapp.models import Operator
 from partnerapp.pages import customers, partners
 from partnerapp.pages.customers import CUSTOMERS, PENDING_CUSTOMERS
@@ -151,7 +151,7 @@ def ask(a_list: Table, query: str, operator: Operator) -> Done:
     with heard() as rows:
         tables.page(asked, operator, at, matches)
     with heard() as chips:
-        tables.counts(asked, operator, at, matches, TABS[a_list.kind])
+        counting.counts(asked, operator, at, matches, TABS[a_list.kind])
     return Done(query, work(search), work(rows), work(chips))
 
 

@@ -1,7 +1,6 @@
-"""What every list shares: chips, orders, search, pages, counts. A list is a `Table`; what its URL says is an `Asked`.
+"""What every list shares: chips, orders, search, pages. A list is a `Table`; what its URL says is an `Asked`.
 
 Pages go on after the last row's values (keyset), so that the last page of a million rows costs what the first one does.
-Nothing is counted beyond a thousand.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from django.utils.http import urlencode
 from partnerapp.actions import Words
 from partnerapp.models import Operator, Organization
 from partnerapp.models.organization import found_by
-from partnerapp.prepared import ANYBODY, ONCE, STAND_INS, Prepared, actual, ask
+from partnerapp.prepared import ANYBODY, ONCE, STAND_INS, Prepared, actual
 
 FOUND = (ANYBODY,)  # stands for the ids that a search found
 MOST = 1_000  # rows of one selection, matches of a search, and what a count says before "+"
@@ -365,53 +364,6 @@ class Beyond(Func):
     def as_sql(self, compiler: Any, connection: Any, **extra: Any) -> tuple[str, tuple]:  # type: ignore[override]
         parts = [compiler.compile(expression) for expression in self.source_expressions]
         return self.form.format(*(sql for sql, _params in parts)), tuple(p for _sql, params in parts for p in params)
-
-
-# Counts -------------------------------------------------------------------------------------------------------------
-
-
-def counts(asked: Asked, operator: Operator, at: datetime, matches: Matches, others: Sequence[Table]) -> dict[str, int]:
-    """How many rows each chip has, by its name, and each of `others` (lists) by its: one statement, each up to MOST + 1."""
-    places, sql, params = counting(asked.table, tuple(others), operator.acts_for.kind, matches.ids is not None)
-    values = actual(params, operator.acts_for.pk, at) + ([] if matches.ids is None else [matches.ids])
-    (numbers,) = ask(sql, values)
-    return {name: numbers[place] for name, place in places.items()}
-
-
-@cache
-def counting(
-    table: Table, others: tuple[Table, ...], kind: str, searched: bool
-) -> tuple[dict[str, int], str, list[Any]]:
-    """The statement behind `counts`: written once for all operators of this kind, as writing it takes longer than asking.
-
-    What a search found (the statement's last parameter) is read once for all chips; without one each reads its index.
-    """
-    operator = anybody(kind)
-    rows, default = table.rows(operator), table.orders[0]
-    counted: dict[str, tuple[str, tuple]] = {}
-    for chip in table.chips:
-        chosen = chip.rows(rows, ONCE)
-        counted[chip.name] = count_among(chosen) if searched else count_first(chosen, chip.order or default)
-    for other in others:
-        counted[other.name] = count_first(other.chips[0].rows(other.rows(operator), ONCE), other.orders[0])
-    columns = list(dict.fromkeys(counted.values()))  # a list's own number is its first chip's
-    meta = rows.model._meta
-    found = f" FROM {meta.db_table} WHERE {meta.pk.column} = ANY (%s::bigint[])" if searched else ""
-    sql = f"SELECT {', '.join(sql for sql, _params in columns)}{found}"
-    places = {name: columns.index(column) for name, column in counted.items()}
-    return places, sql, [value for _sql, params in columns for value in params]
-
-
-def count_first(rows: QuerySet, order: Order) -> tuple[str, tuple]:
-    """How many rows there are, up to MOST + 1, read in their order: the index that has it is right for few as for many."""
-    sql, params = rows.order_by(*order.columns).values("pk")[: MOST + 1].query.sql_with_params()
-    return f"(SELECT count(*) FROM ({sql}) AS counted)", params  # noqa: S608 - compiled
-
-
-def count_among(rows: QuerySet) -> tuple[str, tuple]:
-    """How many of the rows that a statement reads are among `rows`."""
-    sql, params = rows.query.get_compiler(rows.db).compile(rows.query.where)
-    return f"count(*) FILTER (WHERE {sql})", tuple(params)
 
 
 # From elsewhere -----------------------------------------------------------------------------------------------------

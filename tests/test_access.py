@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.urls import path
 
 from onboarding.models import Onboarding
-from partnerapp import access, checks, tables
+from partnerapp import access, checks, counting, tables
 from partnerapp.models import Event, Operator, Organization
 from subscriptions.models.queries import SubscriptionQuerySet
 from tests.factories import DAY, NOW, crowd
@@ -330,7 +330,7 @@ def without(monkeypatch):
 
     def forget() -> None:
         """The statements that were written with the filters, or without."""
-        tables.counting.cache_clear()
+        counting.statement.cache_clear()
         tables.paging.cache_clear()
 
     yield remove

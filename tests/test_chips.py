@@ -6,7 +6,7 @@ from itertools import product
 import pytest
 from django.http import QueryDict
 
-from partnerapp import clock, tables
+from partnerapp import clock, counting
 from partnerapp.actions import Refused
 from partnerapp.pages.customers import CUSTOMERS
 from partnerapp.pages.partners import PARTNERS, PENDING_PARTNERS
@@ -71,7 +71,7 @@ def by_the_rules(operator, at, table=PARTNERS):
 
 
 def counts(table, operator, at, matches):
-    return tables.counts(Asked.of(table, QueryDict()), operator, at, matches, [])
+    return counting.counts(Asked.of(table, QueryDict()), operator, at, matches, [])
 
 
 def counted(answer):

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connection
 from django.http import QueryDict
 
-from partnerapp import tables
+from partnerapp import counting, tables
 from partnerapp.authentication import OperatorBackend
 from partnerapp.models import Job, Organization
 from partnerapp.pages.partners import PARTNERS
@@ -40,7 +40,7 @@ def test_the_database_plans_a_page_and_its_counts_once(contoso, alice):
     partner(contoso, "Adatum")
     for operator, at in ((alice, NOW), (OperatorFactory(), NOW), (alice, NOW + DAY)):
         names(operator, at)
-        tables.counts(Asked.of(PARTNERS, QueryDict()), operator, at, Matches(), [])
+        counting.counts(Asked.of(PARTNERS, QueryDict()), operator, at, Matches(), [])
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT generic_plans, custom_plans FROM pg_prepared_statements WHERE statement LIKE '%subscription%'"

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 from django_htmx.http import trigger_client_event
 
-from partnerapp import access, clock, exports, selection, tables, toasts
+from partnerapp import access, clock, counting, exports, selection, tables, toasts
 from partnerapp.access import OperatorRequest, page
 from partnerapp.models import Operator, Organization
 from partnerapp.pages.menu import menu
@@ -44,7 +44,7 @@ def show(request: OperatorRequest, asked: Asked, tabs: Sequence[OrganizationTabl
     at, operator = clock.now(), request.user
     matches = tables.search(asked, operator)
     found = tables.page(asked, operator, at, matches)
-    counts = tables.counts(asked, operator, at, matches, tabs)
+    counts = counting.counts(asked, operator, at, matches, tabs)
     chosen = selection.chosen(request, at, asked)
     rows = rows_of(found.rows, asked.table, operator, at, {row.pk for row in chosen})
     here = {row.pk for row in found.rows}
@@ -264,7 +264,7 @@ def poll(request: OperatorRequest, asked: Asked, tabs: Sequence[OrganizationTabl
     known = rows_of(found, table, operator, at, chosen)
     rows = [row for row in known if int(row["id"]) in staying or row["moved"]]
     left = due - {int(row["id"]) for row in rows}
-    counts = tables.counts(asked, operator, at, matches, tabs)
+    counts = counting.counts(asked, operator, at, matches, tabs)
     context = {
         "rows": rows,
         "column": headings(table, operator),

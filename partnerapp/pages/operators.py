@@ -15,7 +15,7 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from partnerapp import access, clock, tables
+from partnerapp import access, clock, counting, tables
 from partnerapp.access import OperatorRequest, page
 from partnerapp.models import Message, Operator
 from partnerapp.models.team import INVITATION
@@ -132,7 +132,7 @@ def view(listed: Table) -> Any:
 def show(request: OperatorRequest, asked: Asked) -> HttpResponse:
     at, me = clock.now(), request.user
     found = tables.page(asked, me, at, Matches())
-    counts = tables.counts(asked, me, at, Matches(), TABS)
+    counts = counting.counts(asked, me, at, Matches(), TABS)
     here = url(asked, after=asked.after, before=asked.before)
     shown = [asked.table.row(operator, me, at) for operator in known_to(me, found.rows)]
     context = {
