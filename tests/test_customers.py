@@ -177,6 +177,24 @@ def test_under_an_inactive_partner_the_button_says_why(signed_in, contoso):
     assert client.get(URL).context["listing"]["add"]["refusal"] == sentence
 
 
+def test_customers_of_an_inactive_partner_have_no_access_and_their_msp_reads_why(signed_in, alice, contoso):
+    """R27, R28: in the list of both; the sentence is on each of the MSP's pages."""
+    suspended = {"converted_at": NOW - 9 * DAY, "suspended_at": NOW - DAY, "suspended_reason": "Unpaid"}
+    wingtip = partner(contoso, "Wingtip", **suspended)
+    customer(wingtip, "Woodgrove", converted_at=NOW - 5 * DAY)
+    customer(wingtip, "Datum", ends_in=-HOUR, blocked_at=NOW - DAY)
+    sentence = "Wingtip is suspended since"
+    for operator, reads in ((OperatorFactory(organization=wingtip), True), (alice, False)):
+        client = signed_in(operator)
+        page = client.get(URL).content.decode()
+        level = 3 if reads else 4  # a distributor has the column Partner before it
+        assert cells(page, "Woodgrove")[level].startswith("PRODUCTION No access: Wingtip is not active")
+        assert cells(page, "Datum")[level] == "TRIAL Expired"
+        assert [sentence in client.get(url).content.decode() for url in (URL, "/events/", "/preferences/")] == [
+            reads
+        ] * 3
+
+
 # What it costs ------------------------------------------------------------------------------------------------------
 
 

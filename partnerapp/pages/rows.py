@@ -18,7 +18,7 @@ from partnerapp.models import Message, Operator, Organization
 from partnerapp.models.event import WORDS
 from partnerapp.tables import MOST, OrganizationTable
 from subscriptions.models import Subscription
-from subscriptions.models.states import State
+from subscriptions.models.states import WITH_ACCESS, State
 
 SHOWN_STATES = {  # where the state says more than the level: tone, icon
     State.HELD: ("warn", "player-pause"),
@@ -124,6 +124,9 @@ def subscription_cells(subscription: Subscription, at: datetime) -> dict:
     state = subscription.state(at)
     tone, icon = SHOWN_STATES.get(state, ("", ""))
     shown = {"word": state.label, "tone": tone, "icon": icon} if state in SHOWN_STATES else None
+    if state in WITH_ACCESS and not subscription.has_access(at):  # R28: what its Partner lacks
+        words = _("No access: {partner} is not active").format(partner=subscription.organization.owner.name)
+        shown = {"word": words, "tone": "warn", "icon": "ban"}
     since = subscription.since(at) if state in {State.PRODUCTION, State.CANCELLED, State.SUSPENDED} else None
     return {"level": subscription.level, "state": shown, "since": since, "trial": trial(subscription, at)}
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from partnerapp import clock
 from partnerapp.access import may
-from partnerapp.models import Job, Operator
+from partnerapp.models import Job, Operator, Organization
 from partnerapp.pages.rows import address, organization_url
 
 ITEMS = [  # group, label, icon, URL name, access
@@ -36,6 +36,7 @@ def shell(request: HttpRequest) -> dict:
         "profile": profile(operator),
         "theme": operator.theme,
         "automation": SimpleLazyObject(automation),
+        "standing": SimpleLazyObject(lambda: standing(operator)),
     }
 
 
@@ -63,6 +64,12 @@ def profile(operator: Operator) -> dict:
         "preferences_url": address("preferences"),
         "sign_out_url": address("signout"),
     }
+
+
+def standing(operator: Operator) -> str:
+    """R27: why operators of a Partner that is not active may do little, "" for all others."""
+    own: Any = operator.acts_for
+    return own.subscription.inactivity(clock.now()) if own.kind == Organization.Kind.PARTNER else ""
 
 
 def automation() -> dict:
