@@ -124,10 +124,10 @@ def subscription_cells(subscription: Subscription, at: datetime) -> dict:
     state = subscription.state(at)
     tone, icon = SHOWN_STATES.get(state, ("", ""))
     shown = {"word": state.label, "tone": tone, "icon": icon} if state in SHOWN_STATES else None
-    if state in WITH_ACCESS and not subscription.has_access(at):  # R28: what its Partner lacks
-        words = _("No access: {partner} is not active").format(partner=subscription.organization.owner.name)
-        shown = {"word": words, "tone": "warn", "icon": "ban"}
     since = subscription.since(at) if state in {State.PRODUCTION, State.CANCELLED, State.SUSPENDED} else None
+    if state in WITH_ACCESS and not subscription.has_access(at):  # R28: what its Partner lacks, since another day
+        words = _("No access: {partner} is not active").format(partner=subscription.organization.owner.name)
+        shown, since = {"word": words, "tone": "warn", "icon": "ban"}, None
     return {"level": subscription.level, "state": shown, "since": since, "trial": trial(subscription, at)}
 
 
