@@ -10,6 +10,7 @@ from partnerapp.models import Operator, Organization
 from partnerapp.pages import lists, rows
 from partnerapp.pages.chips import SUSPENDED_CUSTOMERS, TRIAL_CHIPS
 from partnerapp.pages.listed import imported_list, pending_list, with_owner, with_products
+from partnerapp.pages.shell import standing
 from subscriptions.models import Subscription
 
 CUSTOMER, DISTRIBUTOR = Organization.Kind.CUSTOMER, Organization.Kind.DISTRIBUTOR
@@ -18,7 +19,7 @@ SPECIAL: dict[str, Any] = {
     "kind": CUSTOMER,
     "add": "add_customer",
     "add_label": _("Add customer"),
-    "adding": lambda operator, at: operator.acts_for.subscription.inactivity(at),  # R27
+    "adding": standing,
     "select_first": _("Select a customer first."),
     "for_distributors": [rows.PARTNER],
 }

@@ -3,7 +3,7 @@
 from functools import partial
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Count, F, IntegerField, OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Count, Exists, F, IntegerField, OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
@@ -14,7 +14,7 @@ from partnerapp.tables import MOST, Chip, Order, OrganizationTable, instant
 from subscriptions.models import Product, SubscriptionProduct
 
 COUNT = "(SELECT count(*) FROM (%(subquery)s) AS counted)"
-FAILED = Onboarding.objects.filter(error_at__isnull=False).values("pk")
+FAILED = Exists(Onboarding.objects.filter(pk=OuterRef("pk"), error_at__isnull=False))
 NEWEST = Order("newest", _("Newest"), ("organization_id",), descending=True)
 BY_NAME = Order("name", _("Name"), ("organization__name_key", "organization_id"))
 
@@ -76,7 +76,7 @@ pending_list = partial(
         Chip(
             "error",
             _("Pre-import error"),
-            lambda found, at: found.filter(withdrawn_at=None, pk__in=FAILED),
+            lambda found, at: found.filter(FAILED, withdrawn_at=None),
             tone="bad",
         ),
         Chip("withdrawn", _("Withdrawn"), lambda found, at: found.filter(withdrawn_at__isnull=False)),

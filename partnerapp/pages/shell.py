@@ -1,5 +1,7 @@
 """What every page shows around its content: navigation, profile, whether the automation runs, the demo's bar."""
 
+from datetime import datetime
+from functools import cache
 from typing import Any
 
 from django.conf import settings
@@ -11,6 +13,8 @@ from partnerapp import clock
 from partnerapp.access import may
 from partnerapp.models import Job, Operator, Organization
 from partnerapp.pages.rows import address, organization_url
+from partnerapp.prepared import ANYBODY, Prepared, actual
+from subscriptions.models import Subscription
 
 ITEMS = [  # group, label, icon, URL name, access
     ("Invoice", "Partners", "building", "partners", "see_partners"),
@@ -36,7 +40,7 @@ def shell(request: HttpRequest) -> dict:
         "profile": profile(operator),
         "theme": operator.theme,
         "automation": SimpleLazyObject(automation),
-        "standing": SimpleLazyObject(lambda: standing(operator)),
+        "standing": SimpleLazyObject(lambda: standing(operator, clock.now())),
     }
 
 
@@ -66,10 +70,19 @@ def profile(operator: Operator) -> dict:
     }
 
 
-def standing(operator: Operator) -> str:
-    """R27: why operators of a Partner that is not active may do little, "" for all others."""
+def standing(operator: Operator, at: datetime) -> str:
+    """R27: why operators of a Partner that is not active at `at` (UTC) may do little, "" for all others. Each page asks."""
     own: Any = operator.acts_for
-    return own.subscription.inactivity(clock.now()) if own.kind == Organization.Kind.PARTNER else ""
+    if own.kind != Organization.Kind.PARTNER:
+        return ""
+    if not Organization.subscription.is_cached(own):
+        (own.subscription,) = by_id().ask(lambda params: actual(params, own.pk, at))
+    return own.subscription.inactivity(at)
+
+
+@cache
+def by_id() -> Prepared:
+    return Prepared(Subscription.objects.filter(pk=ANYBODY))
 
 
 def automation() -> dict:
