@@ -5,6 +5,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
+from django.core.exceptions import FullResultSet
 from django.db.models import QuerySet
 
 from partnerapp.models import Operator
@@ -30,18 +31,21 @@ def statement(
     """
     operator = anybody(kind)
     rows, default = table.rows(operator), table.orders[0]
+    everything = rows.model._default_manager.all()
     counted: dict[str, tuple[str, tuple]] = {}
     for chip in table.chips:
-        chosen = chip.rows(rows, ONCE)
-        counted[chip.name] = count_among(chosen) if searched else count_first(chosen, chip.order or default)
+        counted[chip.name] = (
+            count_among(chip.rows(everything, ONCE))
+            if searched
+            else count_first(chip.rows(rows, ONCE), chip.order or default)
+        )
     for other in others:
         counted[other.name] = count_first(other.chips[0].rows(other.rows(operator), ONCE), other.orders[0])
     columns = list(dict.fromkeys(counted.values()))  # a list's own number is its first chip's
-    meta = rows.model._meta
-    found = f" FROM {meta.db_table} WHERE {meta.pk.column} = ANY (%s::bigint[])" if searched else ""
-    sql = f"SELECT {', '.join(sql for sql, _params in columns)}{found}"
     places = {name: columns.index(column) for name, column in counted.items()}
-    return places, sql, [value for _sql, params in columns for value in params]
+    source = found(rows) if searched else ("", ())
+    sql = f"SELECT {', '.join(sql for sql, _params in columns)}{source[0]}"
+    return places, sql, [value for _sql, params in (*columns, source) for value in params]
 
 
 def count_first(rows: QuerySet, order: Order) -> tuple[str, tuple]:
@@ -52,5 +56,19 @@ def count_first(rows: QuerySet, order: Order) -> tuple[str, tuple]:
 
 def count_among(rows: QuerySet) -> tuple[str, tuple]:
     """How many of the rows that a statement reads are among `rows`."""
-    sql, params = rows.query.get_compiler(rows.db).compile(rows.query.where)
-    return f"count(*) FILTER (WHERE {sql})", tuple(params)
+    sql, params = condition(rows)
+    return f"count(*) FILTER (WHERE {sql})", params
+
+
+def found(rows: QuerySet) -> tuple[str, tuple]:
+    """Those of `rows` that a search found."""
+    meta, (sql, params) = rows.model._meta, condition(rows)
+    return f" FROM {meta.db_table} WHERE {sql} AND {meta.pk.column} = ANY (%s::bigint[])", params
+
+
+def condition(rows: QuerySet) -> tuple[str, tuple]:
+    try:
+        sql, params = rows.query.get_compiler(rows.db).compile(rows.query.where)
+    except FullResultSet:
+        return "true", ()
+    return sql, tuple(params)
