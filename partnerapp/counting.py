@@ -34,16 +34,15 @@ def statement(
     everything = rows.model._default_manager.all()
     counted: dict[str, tuple[str, tuple]] = {}
     for chip in table.chips:
-        counted[chip.name] = (
-            count_among(chip.rows(everything, ONCE))
-            if searched
-            else count_first(chip.rows(rows, ONCE), chip.order or default)
-        )
+        if searched:
+            counted[chip.name] = count_among(chip.rows(everything, ONCE))
+        else:
+            counted[chip.name] = count_first(chip.rows(rows, ONCE), chip.order or default)
     for other in others:
         counted[other.name] = count_first(other.chips[0].rows(other.rows(operator), ONCE), other.orders[0])
     columns = list(dict.fromkeys(counted.values()))  # a list's own number is its first chip's
     places = {name: columns.index(column) for name, column in counted.items()}
-    source = found(rows) if searched else ("", ())
+    source = those_found(rows) if searched else ("", ())
     sql = f"SELECT {', '.join(sql for sql, _params in columns)}{source[0]}"
     return places, sql, [value for _sql, params in (*columns, source) for value in params]
 
@@ -60,13 +59,14 @@ def count_among(rows: QuerySet) -> tuple[str, tuple]:
     return f"count(*) FILTER (WHERE {sql})", params
 
 
-def found(rows: QuerySet) -> tuple[str, tuple]:
+def those_found(rows: QuerySet) -> tuple[str, tuple]:
     """Those of `rows` that a search found."""
     meta, (sql, params) = rows.model._meta, condition(rows)
     return f" FROM {meta.db_table} WHERE {sql} AND {meta.pk.column} = ANY (%s::bigint[])", params
 
 
 def condition(rows: QuerySet) -> tuple[str, tuple]:
+    """What `rows`, of one table, are narrowed by."""
     try:
         sql, params = rows.query.get_compiler(rows.db).compile(rows.query.where)
     except FullResultSet:

@@ -60,9 +60,7 @@ def answer(sql: str, params: Sequence[Any]) -> list[tuple]:
     bound_there: Any = psycopg.Cursor(session)
     bound_there.format = Format.BINARY  # Django's reads each instant from text, which takes 5 % of a list's CPU
     bound_there.adapters.register_loader("jsonb", JsonAsText)
-    session.prepare_threshold = (
-        0  # at once; later again nothing, as psycopg would remember what Django's own cursors ask
-    )
+    session.prepare_threshold = 0  # for this alone: psycopg would remember what Django's own cursors ask, too
     try:
         # Django's own cursor writes the values into the statement, as who reads a log of statements wants to see them.
         with connection.cursor() if connection.queries_logged else connection.make_cursor(bound_there) as cursor:
